@@ -1,0 +1,128 @@
+"""What the site is: `pythonanywhere.toml` of a commit, resolved against an account."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Prune = Literal["managed", "all", "never"]
+Interval = Literal["daily", "hourly"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebAppSettings:
+    """The web app's own settings. None means: not ours, leave it as it is. Paths are absolute on the server."""
+
+    python_version: str | None = None
+    """"3.12": the spelling of replies and of PATCH, not the "python312" that creation wants."""
+    source_directory: str | None = None
+    working_directory: str | None = None
+    virtualenv_path: str | None = None
+    force_https: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticMapping:
+    """A URL prefix that the platform serves from a folder or file, without asking the application."""
+
+    url: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledTask:
+    """A command that the platform runs daily or hourly. Times are UTC."""
+
+    name: str
+    """Identity: a changed command is an update of the same task."""
+    command: str
+    interval: Interval
+    hour: int | None
+    """0..23 for daily, None for hourly."""
+    minute: int
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthCheck:
+    """What the site must answer after a reload."""
+
+    enabled: bool = True
+    path: str = "/"
+    status: int | None = None
+    """The one status that is well; None: anything below 500."""
+    contains: str | None = None
+    timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxDelete:
+    """How many deletes are plausible: a share of what we shipped, or a count."""
+
+    share: float | None = 0.5
+    count: int | None = None
+
+    def allows(self, deletes: int, *, shipped: int) -> bool:
+        """Up to five deletes are always plausible."""
+        if deletes <= 5:
+            return True
+        if self.count is not None:
+            return deletes <= self.count
+        return deletes <= (self.share or 0.0) * shipped
+
+    def __str__(self) -> str:
+        return str(self.count) if self.count is not None else f"{100 * (self.share or 0.0):g}%"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRules:
+    """What is shipped, and what is left alone on the server. Patterns are gitignore's."""
+
+    source: str = ""
+    """Subdirectory of the repository to ship, without slashes at its ends; "" is the whole."""
+    exclude: tuple[str, ...] = ()
+    """Relative to `source`; not shipped."""
+    keep: tuple[str, ...] = ()
+    """Relative to the target; never overwritten, never deleted."""
+    prune: Prune = "managed"
+    max_delete: MaxDelete = MaxDelete()
+    allow: tuple[str, ...] = ()
+    """Paths relative to `source` that the secrets guard lets pass, named one by one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One site, fully resolved: every path absolute on the server, every default filled in."""
+
+    username: str
+    domain: str
+    target: str
+    """Absolute, below the account's home, without a final slash."""
+    files: FileRules
+    webapp: WebAppSettings
+    wsgi: str | None
+    """Path in the repository of what becomes the WSGI file; None: the WSGI file is not ours."""
+    static: tuple[StaticMapping, ...]
+    tasks: tuple[ScheduledTask, ...]
+    health: HealthCheck
+
+    @property
+    def home(self) -> str:
+        return f"/home/{self.username}"
+
+    @property
+    def record_directory(self) -> str:
+        """Where we keep our own record on the server."""
+        return f"{self.home}/.deployer/{self.domain}"
+
+    @property
+    def manifest_path(self) -> str:
+        return f"{self.record_directory}/manifest.json"
+
+    @property
+    def wsgi_path(self) -> str:
+        """The platform runs this file: /var/www/<domain, dots as underscores, lower case>_wsgi.py
+        (help page "Deploying an existing Django project")."""
+        return f"/var/www/{self.domain.lower().replace('.', '_')}_wsgi.py"
+
+    def on_server(self, path: str) -> str:
+        """The absolute server path of a path relative to the target."""
+        return f"{self.target}/{path}"
