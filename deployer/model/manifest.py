@@ -1,0 +1,255 @@
+"""The record of what is on the server, kept on the server: `~/.deployer/<domain>/manifest.json`.
+
+The file is ordinary JSON whose last key, `files`, stands on lines of its own, so that planning a
+small change to a large site never has to read them: the head is parsed at once, the files when
+somebody looks.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any, Self
+
+from deployer.model.files import FileEntry
+from deployer.model.site import ScheduledTask, Site, StaticMapping, WebAppSettings
+
+FORMAT = 1
+_FILES_MARK = b'\n"files":{\n'
+
+
+class ManifestUnreadable(ValueError):
+    """The bytes are not a manifest that this version understands."""
+
+
+class FileTable(Mapping[str, FileEntry]):
+    """Path -> entry, parsed on first use from the lines that `dump` wrote."""
+
+    __slots__ = ("_count", "_entries", "_text")
+
+    def __init__(self, entries: Mapping[str, FileEntry]) -> None:
+        self._entries: Mapping[str, FileEntry] | None = entries
+        self._text = b""
+        self._count = len(entries)
+
+    @classmethod
+    def unparsed(cls, text: bytes, count: int) -> Self:
+        table = cls({})
+        table._entries, table._text, table._count = None, text, count
+        return table
+
+    @property
+    def entries(self) -> Mapping[str, FileEntry]:
+        if self._entries is None:
+            try:
+                self._entries = {path: FileEntry(*entry) for path, entry in json.loads(self._text).items()}
+            except (ValueError, TypeError, AttributeError) as error:
+                raise ManifestUnreadable(f"its list of files is damaged: {error}") from error
+        return self._entries
+
+    def __getitem__(self, path: str) -> FileEntry:
+        return self.entries[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and dict(self.entries) == dict(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def dump(self) -> bytes:
+        """One line per file, sorted: two manifests can be compared with diff."""
+        lines = (
+            json.dumps(path, ensure_ascii=False) + ":" + json.dumps(entry, separators=(",", ":"))
+            for path, entry in sorted(self.entries.items())
+        )
+        return ",\n".join(lines).encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedMapping:
+    """A static mapping that is ours, with the id that the server gave it."""
+
+    id: int
+    mapping: StaticMapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedTask:
+    """A scheduled task that is ours, with the id that the server gave it."""
+
+    id: int
+    task: ScheduledTask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedSettings:
+    """The platform settings that we put there. While they equal what is wanted, nothing is asked."""
+
+    webapp: WebAppSettings | None = None
+    """None: we have never seen this web app configured."""
+    static: tuple[AppliedMapping, ...] = ()
+    tasks: tuple[AppliedTask, ...] = ()
+    wsgi: str | None = None
+    """Digest of the WSGI file that we uploaded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """The last commit that was seen to answer as it should."""
+
+    commit: str
+    deployment: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A deployment that has been begun: the intent, and the lock."""
+
+    deployment: str
+    owner: str
+    """Identity of the state folder that deploys: the same owner may go on, nobody else may."""
+    who: str
+    """"user@host", for the message to everybody else."""
+    commit: str
+    started: datetime
+    expires: datetime
+    paths: tuple[str, ...]
+    """Absolute server paths that it may have written or deleted: their content is not known."""
+    settings: bool
+    """Whether it may have changed platform settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What we recorded as being on the server."""
+
+    domain: str
+    target: str
+    commit: str | None = None
+    """The commit whose files these are; None: nothing was ever completed."""
+    rules: str = ""
+    """Fingerprint of the file rules that chose them."""
+    plain: bool = False
+    """`Snapshot.plain` of that commit."""
+    live: Live | None = None
+    files: Mapping[str, FileEntry] = field(default_factory=lambda: FileTable({}))
+    """Path relative to the target -> entry."""
+    orphans: tuple[str, ...] = ()
+    """Absolute paths of files that we shipped once and left behind (prune = "never", a moved target)."""
+    settings: AppliedSettings = AppliedSettings()
+    pending: Pending | None = None
+
+    @classmethod
+    def nothing(cls, site: Site) -> Self:
+        """What is known of a site that we never deployed."""
+        return cls(domain=site.domain, target=site.target)
+
+    def with_pending(self, pending: Pending | None) -> Self:
+        return replace(self, pending=pending)
+
+    def dump(self) -> bytes:
+        """JSON, with the files last and on lines of their own."""
+        head = {
+            "format": FORMAT,
+            "domain": self.domain,
+            "target": self.target,
+            "commit": self.commit,
+            "rules": self.rules,
+            "plain": self.plain,
+            "live": _plain(self.live),
+            "orphans": self.orphans,
+            "settings": _plain(self.settings),
+            "pending": _plain(self.pending),
+            "count": len(self.files),
+        }
+        table = self.files if isinstance(self.files, FileTable) else FileTable(self.files)
+        text = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
+        return text[:-1] + b"," + _FILES_MARK + table.dump() + b"\n}}\n"
+
+    @classmethod
+    def load(cls, data: bytes) -> Self:
+        """Parse the head; the files are parsed when they are looked at.
+
+        Raises ManifestUnreadable, also for a format newer than this program.
+        """
+        head_text, mark, files_text = data.partition(_FILES_MARK)
+        try:
+            if mark:
+                if not files_text.endswith(b"\n}}\n"):
+                    raise ManifestUnreadable("its end is missing")
+                head = json.loads(head_text.removesuffix(b",") + b"}")
+                files = FileTable.unparsed(b"{" + files_text[: -len(b"}\n")], head["count"])
+            else:  # rewritten by somebody's JSON tool: still the same JSON
+                head = json.loads(data)
+                files = FileTable({path: FileEntry(*entry) for path, entry in head["files"].items()})
+            if head["format"] != FORMAT:
+                raise ManifestUnreadable(f"its format is {head['format']}, this program knows {FORMAT}")
+            return cls(
+                domain=head["domain"],
+                target=head["target"],
+                commit=head["commit"],
+                rules=head["rules"],
+                plain=head["plain"],
+                live=_live(head["live"]),
+                files=files,
+                orphans=tuple(head["orphans"]),
+                settings=_settings(head["settings"]),
+                pending=_pending(head["pending"]),
+            )
+        except ManifestUnreadable:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ManifestUnreadable(f"{type(error).__name__}: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    return None if value is None else _isoformat(asdict(value))
+
+
+def _isoformat(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: _isoformat(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_isoformat(item) for item in value]
+    return value
+
+
+def _live(value: dict[str, Any] | None) -> Live | None:
+    if value is None:
+        return None
+    return Live(**{**value, "since": datetime.fromisoformat(value["since"])})
+
+
+def _settings(value: dict[str, Any]) -> AppliedSettings:
+    return AppliedSettings(
+        webapp=None if value["webapp"] is None else WebAppSettings(**value["webapp"]),
+        static=tuple(
+            AppliedMapping(id=item["id"], mapping=StaticMapping(**item["mapping"]))
+            for item in value["static"]
+        ),
+        tasks=tuple(
+            AppliedTask(id=item["id"], task=ScheduledTask(**item["task"])) for item in value["tasks"]
+        ),
+        wsgi=value["wsgi"],
+    )
+
+
+def _pending(value: dict[str, Any] | None) -> Pending | None:
+    if value is None:
+        return None
+    return Pending(
+        **{
+            **value,
+            "started": datetime.fromisoformat(value["started"]),
+            "expires": datetime.fromisoformat(value["expires"]),
+            "paths": tuple(value["paths"]),
+        }
+    )

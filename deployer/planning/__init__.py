@@ -1,0 +1,1 @@
+"""Decisions without effects: no clock, no network, no files. Imports the model and nothing above it."""

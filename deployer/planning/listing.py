@@ -1,0 +1,118 @@
+"""What the server's listings prove, and what they leave in doubt.
+
+The platform's `files/tree` is cut at 1,000 names without saying so, leaves out dot-files and links
+(docstring of the `pa` command), and may stop at two levels (`pa path tree --help`) although the API's
+help page calls it recursive. So a name in it is there, but a name missing from it proves nothing
+until the directory that would hold it has been listed by itself.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from posixpath import dirname
+
+TREE_LIMIT = 1000
+"""Help page "API": the tree is limited to 1000 results."""
+
+
+class Presence(Enum):
+    """What is at a path of the server, as far as it is proven."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+class Listing:
+    """A tree answer for one root, completed by listings of single directories.
+
+    All paths are absolute on the server, without a final slash.
+    """
+
+    def __init__(self, root: str, tree: tuple[str, ...] | None) -> None:
+        """`tree` is the platform's answer (directories end in "/"); None: the root does not exist."""
+        self.root = root
+        self._exists = tree is not None
+        names = tree or ()
+        self._names = {name.rstrip("/"): name.endswith("/") for name in names}
+        self._cut = len(names) >= TREE_LIMIT
+        base = root.count("/") + 1
+        self._reach = max((name.rstrip("/").count("/") - base + 1 for name in names), default=0)
+        self._directories: dict[str, Mapping[str, str] | None] = {}
+
+    def learn(self, directory: str, entries: Mapping[str, str] | None) -> None:
+        """Add one directory's own listing: name -> type; None when there is no such directory."""
+        self._directories[directory] = entries
+
+    def presence(self, path: str) -> Presence:
+        """What is proven to be at `path`."""
+        if not self._exists:
+            return Presence.ABSENT
+        if path == self.root:
+            return Presence.DIRECTORY
+        if path in self._names:
+            return Presence.DIRECTORY if self._names[path] else Presence.FILE
+        parent = dirname(path)
+        if parent in self._directories:
+            entries = self._directories[parent]
+            kind = (entries or {}).get(path.removeprefix(f"{parent}/"))
+            if kind is None:
+                return Presence.ABSENT
+            return Presence.DIRECTORY if kind == "directory" else Presence.FILE
+        if len(parent) < len(self.root):
+            return Presence.UNKNOWN
+        above = self.presence(parent)
+        return Presence.ABSENT if above in (Presence.ABSENT, Presence.FILE) else Presence.UNKNOWN
+
+    def next_to_list(self, path: str) -> str | None:
+        """The directory to list next in order to learn what is at `path`; None when that is known."""
+        if self.presence(path) is not Presence.UNKNOWN:
+            return None
+        parent = dirname(path)
+        while self.presence(parent) is Presence.UNKNOWN:
+            parent = dirname(parent)
+        return parent
+
+    def vanished(self, path: str) -> bool:
+        """Whether a file that should be there is missing from where the tree would show it.
+
+        False in every doubt: a hidden name, a cut answer, a level that the tree did not reach.
+        """
+        relative = path.removeprefix(f"{self.root}/")
+        if not self._exists:
+            return True
+        if path in self._names:
+            return self._names[path]
+        if self._cut or any(part.startswith(".") for part in relative.split("/")):
+            return False
+        return relative.count("/") < max(self._reach, 2)
+
+    @property
+    def is_cut(self) -> bool:
+        """The tree answer is as long as it can be: there may be more."""
+        return self._exists and self._cut
+
+    def files(self) -> frozenset[str]:
+        """Every file that a listing names."""
+        listed = {name for name, is_directory in self._names.items() if not is_directory}
+        for directory, entries in self._directories.items():
+            listed.update(
+                f"{directory}/{name}" for name, kind in (entries or {}).items() if kind != "directory"
+            )
+        return frozenset(listed)
+
+    def directories(self) -> frozenset[str]:
+        """Every directory that a listing names, and the root when it exists."""
+        listed = {name for name, is_directory in self._names.items() if is_directory}
+        for directory, entries in self._directories.items():
+            listed.update(
+                f"{directory}/{name}" for name, kind in (entries or {}).items() if kind == "directory"
+            )
+        return frozenset(listed | {self.root}) if self._exists else frozenset()
+
+    def contents(self, directory: str) -> Mapping[str, str] | None:
+        """A directory's own listing, when it was asked for."""
+        return self._directories.get(directory)
+
+    def was_listed(self, directory: str) -> bool:
+        return directory in self._directories
