@@ -1,0 +1,249 @@
+"""Reads what a plan needs to know, and asks the server no more than that."""
+
+from dataclasses import dataclass, replace
+
+from deployer.deployment.record import is_busy
+from deployer.deployment.site_work import SiteWork
+from deployer.errors import ConfigError, NotFound
+from deployer.git import Contents
+from deployer.model.digest import blob_digest
+from deployer.model.files import Change, Commit, FileEntry
+from deployer.model.manifest import AppliedMapping, AppliedTask, FileTable, Manifest
+from deployer.model.site import ScheduledTask, StaticMapping, WebAppSettings
+from deployer.planning import guards
+from deployer.planning.changes import (
+    compare,
+    count_after,
+    diff_base,
+    reopen,
+    restore_vanished,
+    settle,
+)
+from deployer.planning.listing import Listing, Presence
+from deployer.planning.planner import Facts, Overrides
+from deployer.planning.settings import InDoubt, LiveSettings, in_doubt
+from deployer.pythonanywhere import NotADirectory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """The facts for the planner, and what the executor will need again."""
+
+    facts: Facts
+    contents: Contents
+    wsgi: bytes | None
+    busy: bool
+    """Somebody else's deployment of this site is under way."""
+
+
+def observe(work: SiteWork, commit: Commit, manifest: Manifest, overrides: Overrides) -> Observation:
+    """Ask git what the commit ships and the server what is there."""
+    site = work.site
+    contents = work.repository.contents(commit, site.files)
+    wsgi = _wsgi_content(work, commit)
+    wanted = _Wanted.of(work, commit, manifest)
+    listing = _Survey(work, wanted.changes).listing
+    changes = restore_vanished(wanted.changes, wanted.manifest, listing)
+    survey = _Survey(work, changes, listing)
+    survey.settle_doubts()
+    entry = _entry(wsgi, commit) if wsgi is not None else None
+    doubt = in_doubt(site, wanted.manifest, entry.digest if entry else None)
+    live = _live_settings(work, doubt)
+    facts = Facts(
+        site=site,
+        commit=commit,
+        manifest=wanted.manifest,
+        changes=changes,
+        shipped=wanted.shipped,
+        listing=listing,
+        heads=_heads(contents, changes),
+        identical=survey.identical(wanted.manifest),
+        wsgi=entry,
+        wsgi_digest_live=blob_digest(live.wsgi, like=commit.id) if live.wsgi is not None else None,
+        plain=wanted.plain,
+        doubt=doubt,
+        live=live,
+        overrides=overrides,
+    )
+    return Observation(
+        facts=facts,
+        contents=contents,
+        wsgi=wsgi,
+        busy=is_busy(manifest, owner=work.state.owner),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """Recorded against wanted, before the server was asked."""
+
+    manifest: Manifest
+    changes: tuple[Change, ...]
+    shipped: int
+    plain: bool
+
+    @classmethod
+    def of(cls, work: SiteWork, commit: Commit, recorded: Manifest) -> "_Wanted":
+        """By git's own diff where that tells everything, else by comparing all of it."""
+        rules = work.site.files
+        if recorded.target != work.site.target:
+            recorded = replace(recorded, files=FileTable({}), orphans=(), commit=None)
+        if (base := diff_base(recorded, rules)) is not None:
+            changes = () if base == commit.id else work.repository.changes(base, commit, rules)
+            if changes is not None:
+                shipped = count_after(recorded.files, changes)
+                return cls(manifest=recorded, changes=changes, shipped=shipped, plain=True)
+        confirmed = work.state.confirmed(recorded.pending.deployment) if recorded.pending else {}
+        manifest, doubts = settle(recorded, confirmed)
+        snapshot = work.repository.snapshot(commit, rules)
+        changes = reopen(compare(manifest.files, snapshot), doubts, snapshot)
+        return cls(manifest=manifest, changes=changes, shipped=len(snapshot.files), plain=snapshot.plain)
+
+
+class _Survey:
+    """What the server has at the paths that matter."""
+
+    def __init__(self, work: SiteWork, changes: tuple[Change, ...], listing: Listing | None = None) -> None:
+        self.work = work
+        self.site = work.site
+        self.changes = changes
+        self.listing = listing if listing is not None else self._tree()
+
+    def settle_doubts(self) -> None:
+        """List directories until every path that would be created or deleted is proven."""
+        for change in self.changes:
+            if change.before is None or change.after is None or change.before == "":
+                self._prove(self.site.on_server(change.path))
+        for change in self.changes:
+            path = self.site.on_server(change.path)
+            if change.after is not None and self.listing.presence(path) is Presence.DIRECTORY:
+                self._walk(path)
+        if self.site.files.prune == "all" and self.changes:
+            self._walk(self.site.target)
+
+    def identical(self, manifest: Manifest) -> frozenset[str]:
+        """Paths that we never shipped but that hold just what the commit would put there."""
+        return frozenset(
+            change.path
+            for change in self.changes
+            if change.after is not None
+            and change.before is None
+            and change.path not in manifest.files
+            and self.listing.presence(self.site.on_server(change.path)) is Presence.FILE
+            and self._holds(self.site.on_server(change.path), change.after)
+        )
+
+    def _tree(self) -> Listing:
+        self.work.reporter.observing(self.site.target)
+        try:
+            return Listing(self.site.target, self.work.api.files.tree(self.site.target))
+        except NotFound:
+            return Listing(self.site.target, None)
+        except NotADirectory:
+            raise ConfigError(
+                "pythonanywhere.toml",
+                [f"app.target: {self.site.target} is a file on the server, a directory is needed"],
+            ) from None
+
+    def _prove(self, path: str) -> None:
+        while (directory := self.listing.next_to_list(path)) is not None:
+            self._list(directory)
+
+    def _walk(self, top: str) -> None:
+        below = [top]
+        while below:
+            directory = below.pop()
+            if not self.listing.was_listed(directory):
+                self._list(directory)
+            entries = self.listing.contents(directory) or {}
+            below += [f"{directory}/{name}" for name, kind in entries.items() if kind == "directory"]
+
+    def _list(self, directory: str) -> None:
+        self.work.reporter.observing(directory)
+        try:
+            self.listing.learn(directory, self.work.api.files.list_directory(directory))
+        except NotFound:
+            self.listing.learn(directory, None)
+
+    def _holds(self, path: str, entry: FileEntry) -> bool:
+        self.work.reporter.observing(path)
+        try:
+            content = self.work.api.files.read(path)
+        except NotFound:
+            return False
+        return blob_digest(content, like=entry.digest) == entry.digest
+
+
+def _wsgi_content(work: SiteWork, commit: Commit) -> bytes | None:
+    if work.site.wsgi is None:
+        return None
+    content = work.repository.read(commit, work.site.wsgi)
+    if content is None:
+        raise ConfigError(
+            "pythonanywhere.toml",
+            [f"app.wsgi: there is no file {work.site.wsgi} in commit {commit.short}"],
+            hint="The path is relative to the top of the repository, and the file has to be committed.",
+        )
+    return content
+
+
+def _entry(content: bytes, commit: Commit) -> FileEntry:
+    return FileEntry(blob_digest(content, like=commit.id), len(content), "100644")
+
+
+def _heads(contents: Contents, changes: tuple[Change, ...]) -> dict[str, bytes]:
+    return {
+        change.path: contents.head(change.path, guards.HEAD_BYTES)
+        for change in changes
+        if change.after is not None
+        and change.after.digest != change.before
+        and guards.small_enough_to_read(change.after)
+    }
+
+
+def _live_settings(work: SiteWork, doubt: InDoubt) -> LiveSettings:
+    """Read the families in doubt; nothing at all while settings are as recorded."""
+    site, api = work.site, work.api
+    exists, webapp = True, WebAppSettings()
+    static: tuple[AppliedMapping, ...] = ()
+    tasks: tuple[AppliedTask, ...] = ()
+    if doubt.webapp or doubt.static or doubt.wsgi:
+        work.reporter.observing(f"web app {site.domain}")
+        found = next((a for a in api.webapps.list() if a.domain_name.lower() == site.domain.lower()), None)
+        exists = found is not None
+        if found is not None:
+            webapp = WebAppSettings(
+                python_version=found.python_version,
+                source_directory=found.source_directory,
+                working_directory=found.working_directory,
+                virtualenv_path=found.virtualenv_path,
+                force_https=found.force_https,
+            )
+    if doubt.static and exists:
+        static = tuple(
+            AppliedMapping(id=item.id, mapping=StaticMapping(url=item.url, path=item.path))
+            for item in api.static_files.list(site.domain)
+        )
+    if doubt.tasks:
+        work.reporter.observing("scheduled tasks")
+        tasks = tuple(
+            AppliedTask(
+                id=item.id,
+                task=ScheduledTask(
+                    name=item.description or "",
+                    command=item.command,
+                    interval="hourly" if item.interval == "hourly" else "daily",
+                    hour=item.hour,
+                    minute=item.minute,
+                    enabled=item.enabled,
+                ),
+            )
+            for item in api.schedule.list()
+        )
+    wsgi = None
+    if doubt.wsgi and exists:
+        try:
+            wsgi = api.files.read(site.wsgi_path)
+        except NotFound:
+            wsgi = None
+    return LiveSettings(webapp_exists=exists, webapp=webapp, static=static, tasks=tasks, wsgi=wsgi)

@@ -1,0 +1,59 @@
+"""Everything that a run works with, in one value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from deployer.git import Repository
+from deployer.model.plan import Action, Plan
+from deployer.model.site import Site
+from deployer.pythonanywhere import PythonAnywhere
+from deployer.state import State
+
+
+class Reporter(Protocol):
+    """Whoever watches: a progress bar, a status page, a test."""
+
+    def observing(self, what: str) -> None:
+        """Reading the server has come to `what`."""
+
+    def planned(self, plan: Plan) -> None:
+        """The plan is made and will be carried out."""
+
+    def advanced(self, action: Action) -> None:
+        """One more action of the plan has been confirmed."""
+
+    def finished(self) -> None:
+        """Nothing more will be reported, whatever the outcome."""
+
+
+class Silent:
+    """Reports nothing."""
+
+    def observing(self, what: str) -> None: ...
+
+    def planned(self, plan: Plan) -> None: ...
+
+    def advanced(self, action: Action) -> None: ...
+
+    def finished(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteWork:
+    """One site with the rooms that a run on it goes through."""
+
+    site: Site
+    repository: Repository
+    api: PythonAnywhere
+    state: State
+    who: str
+    """"user@host", as other deployers shall read it."""
+    site_url: str
+    """Where the site is asked: "https://<domain>", or the sandbox's address."""
+    host_header: str | None
+    """The domain, where `site_url` is not it."""
+    requests_per_minute: int
+    reporter: Reporter
+    pause: Callable[[float], None]
+    """Waits so many seconds; a test may be quicker."""

@@ -1,0 +1,60 @@
+"""One run of a plan, as history remembers it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from deployer.model.files import FileEntry
+
+
+class Status(StrEnum):
+    """How far a deployment has come, or how it ended."""
+
+    RUNNING = "running"
+    LIVE = "live"
+    """Carried out, and the site was seen to answer as it should."""
+    UNCHANGED = "unchanged"
+    """There was nothing to do."""
+    REFUSED = "refused"
+    """A guard stopped it; nothing was written."""
+    FAILED = "failed"
+    """It ended with an error; `detail` says what is on the server."""
+    INTERRUPTED = "interrupted"
+    """Somebody stopped it, or its process was killed."""
+
+    @property
+    def is_final(self) -> bool:
+        return self is not Status.RUNNING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """One row of the history."""
+
+    id: str
+    domain: str
+    commit: str
+    subject: str
+    author: str
+    base: str | None
+    started: datetime
+    ended: datetime | None = None
+    status: Status = Status.RUNNING
+    detail: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        return (self.ended - self.started).total_seconds() if self.ended else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One action that the server confirmed."""
+
+    number: int
+    action: str
+    subject: str
+    reason: str
+    entry: FileEntry | None
+    ended: datetime
+    seconds: float

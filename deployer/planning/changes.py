@@ -1,0 +1,108 @@
+"""Which recorded files differ from wanted ones."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from deployer.model.files import Change, FileEntry, Snapshot
+from deployer.model.manifest import FileTable, Manifest
+from deployer.model.site import FileRules
+from deployer.planning.listing import Listing
+
+IN_DOUBT = ""
+"""`Change.before` of a path that is ours but whose content nobody knows."""
+
+
+def fingerprint(rules: FileRules) -> str:
+    """Identifies the rules that choose what a commit ships; two equal ones choose alike."""
+    chosen = json.dumps([rules.source, rules.exclude], ensure_ascii=False)
+    return hashlib.sha256(chosen.encode()).hexdigest()[:16]
+
+
+def compare(recorded: Mapping[str, FileEntry], snapshot: Snapshot) -> tuple[Change, ...]:
+    """Every path whose entry differs, sorted; costs what exists, so `git diff-tree` is asked first."""
+    wanted = snapshot.files
+    gone = (Change(path, entry.digest, None) for path, entry in recorded.items() if path not in wanted)
+    new = (
+        Change(path, before.digest if before else None, entry)
+        for path, entry in wanted.items()
+        if (before := recorded.get(path)) != entry
+    )
+    return tuple(sorted((*gone, *new)))
+
+
+def diff_base(manifest: Manifest, rules: FileRules) -> str | None:
+    """The commit from which a diff tells the whole difference; None when only a full comparison does."""
+    usable = manifest.plain and manifest.rules == fingerprint(rules) and manifest.pending is None
+    return manifest.commit if usable else None
+
+
+def reopen(changes: Iterable[Change], in_doubt: Iterable[str], snapshot: Snapshot) -> tuple[Change, ...]:
+    """Add the paths that a cut-off deployment may have touched: they are ours, their content unknown."""
+    merged = {change.path: change for change in changes}
+    for path in in_doubt:
+        merged[path] = Change(path, IN_DOUBT, snapshot.files.get(path))
+    return tuple(sorted(merged.values()))
+
+
+def restore_vanished(
+    changes: tuple[Change, ...], manifest: Manifest, listing: Listing
+) -> tuple[Change, ...]:
+    """Add the files that are recorded and unchanged, but provably no longer on the server.
+
+    Only a tree answer that is not cut can prove that, so this never looks at more than the
+    platform's thousand names unless the site is really gone.
+    """
+    if listing.is_cut or not manifest.files:
+        return changes
+    known = {change.path for change in changes}
+    vanished = [
+        Change(path, None, entry)
+        for path, entry in manifest.files.items()
+        if path not in known and listing.vanished(f"{manifest.target}/{path}")
+    ]
+    return tuple(sorted((*changes, *vanished))) if vanished else changes
+
+
+def apply(recorded: Mapping[str, FileEntry], changes: Iterable[Change]) -> Mapping[str, FileEntry]:
+    """The recorded files after every change has come true."""
+    entries = dict(recorded)
+    for change in changes:
+        if change.after is None:
+            entries.pop(change.path, None)
+        else:
+            entries[change.path] = change.after
+    return FileTable(entries)
+
+
+def count_after(recorded: Mapping[str, FileEntry], changes: Iterable[Change]) -> int:
+    """How many files the commit ships, without reading what did not change."""
+    balance = sum(
+        (change.after is not None) - (change.before is not None and change.before != IN_DOUBT)
+        for change in changes
+    )
+    return len(recorded) + balance
+
+
+def settle(manifest: Manifest, confirmed: Mapping[str, FileEntry | None]) -> tuple[Manifest, tuple[str, ...]]:
+    """What is known after a cut-off deployment: the manifest with its confirmed steps, and the doubts.
+
+    `confirmed` maps absolute server paths to the entry that is there now (None: deleted), from our
+    own journal of that deployment. The doubts are relative to the target.
+    """
+    if manifest.pending is None:
+        return manifest, ()
+    files = dict(manifest.files)
+    doubts = []
+    for absolute in manifest.pending.paths:
+        path = absolute.removeprefix(f"{manifest.target}/")
+        if path == absolute:
+            continue  # the WSGI file: in doubt as part of the settings
+        if absolute not in confirmed:
+            doubts.append(path)
+        elif (entry := confirmed[absolute]) is None:
+            files.pop(path, None)
+        else:
+            files[path] = entry
+    return replace(manifest, files=FileTable(files)), tuple(doubts)

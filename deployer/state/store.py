@@ -1,0 +1,173 @@
+"""SQLite below the state folder: every read and write of a deployment's memory."""
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self
+
+from deployer.errors import UsageError
+from deployer.model.deployment import Deployment, Status, Step
+from deployer.model.files import Commit, FileEntry
+
+DATABASE = "deployer.sqlite3"
+
+
+class State:
+    """The memory of one machine (or one user of it). Closed like a file."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises UsageError when the folder cannot be made or is not ours to write."""
+        self.folder = folder
+        self.locks = folder / "locks"
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._db = sqlite3.connect(folder / DATABASE, isolation_level=None, timeout=10)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            # A killed process loses nothing this way, and only power failure could; the server's
+            # manifest is the record then.
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.executescript(files("deployer.state").joinpath("schema.sql").read_text())
+        except (OSError, sqlite3.Error) as error:
+            raise UsageError(
+                f"the state folder {folder} cannot be used: {error}",
+                hint="Name another one with DEPLOYER_STATE, or with [daemon] state in deployer.toml.",
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._db.close()
+
+    @property
+    def owner(self) -> str:
+        """Identity of this state folder, made on first use."""
+        self._db.execute(
+            "INSERT INTO owner SELECT ? WHERE NOT EXISTS (SELECT 1 FROM owner)", (uuid.uuid4().hex,)
+        )
+        row = self._db.execute("SELECT id FROM owner").fetchone()
+        return str(row[0])
+
+    def begin(self, domain: str, commit: Commit) -> Deployment:
+        """A new deployment; its id sorts by time and names the commit.
+
+        The caller holds the site's lock, so whatever still says running was killed.
+        """
+        started = datetime.now(UTC)
+        self._db.execute(
+            "UPDATE deployment SET status = ?, detail = ? WHERE domain = ? AND status = ?",
+            (Status.INTERRUPTED, "its process ended without a word", domain, Status.RUNNING),
+        )
+        id_ = f"{started:%Y%m%d-%H%M%S}-{commit.id[:7]}-{uuid.uuid4().hex[:4]}"
+        deployment = Deployment(
+            id=id_,
+            domain=domain,
+            commit=commit.id,
+            subject=commit.subject,
+            author=commit.author,
+            base=None,
+            started=started,
+        )
+        self._db.execute(
+            "INSERT INTO deployment (id, domain, commit_id, subject, author, started, status) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (id_, domain, commit.id, commit.subject, commit.author, started.isoformat(), Status.RUNNING),
+        )
+        return deployment
+
+    def end(self, deployment: Deployment, status: Status, *, base: str | None, detail: str) -> Deployment:
+        ended = datetime.now(UTC)
+        self._db.execute(
+            "UPDATE deployment SET ended = ?, status = ?, base = ?, detail = ? WHERE id = ?",
+            (ended.isoformat(), status, base, detail, deployment.id),
+        )
+        return replace(deployment, ended=ended, status=status, base=base, detail=detail)
+
+    def confirm(self, deployment: str, step: Step) -> None:
+        """Write down that the server confirmed an action."""
+        self._db.execute(
+            "INSERT INTO step VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                deployment,
+                step.number,
+                step.action,
+                step.subject,
+                step.reason,
+                json.dumps(step.entry) if step.entry else None,
+                step.ended.isoformat(),
+                step.seconds,
+            ),
+        )
+
+    def steps(self, deployment: str) -> Sequence[Step]:
+        rows = self._db.execute(
+            "SELECT number, action, subject, reason, entry, ended, seconds "
+            "FROM step WHERE deployment = ? ORDER BY number",
+            (deployment,),
+        )
+        return [
+            Step(
+                number=row[0],
+                action=row[1],
+                subject=row[2],
+                reason=row[3],
+                entry=FileEntry(*json.loads(row[4])) if row[4] else None,
+                ended=datetime.fromisoformat(row[5]),
+                seconds=row[6],
+            )
+            for row in rows
+        ]
+
+    def confirmed(self, deployment: str) -> Mapping[str, FileEntry | None]:
+        """Absolute server path -> what is there since that deployment's last step on it."""
+        return {step.subject: step.entry for step in self.steps(deployment)}
+
+    def deployment(self, id_: str) -> Deployment:
+        """By id, or by a beginning of it that is unique. Raises UsageError."""
+        found = self._select("WHERE id = ? OR substr(id, 1, ?) = ? ORDER BY id", (id_, len(id_), id_))
+        exact = [item for item in found if item.id == id_] or found
+        if len(exact) != 1:
+            known = "no deployment" if not found else f"{len(found)} deployments"
+            raise UsageError(f"{known} with the id {id_}", hint="`deployer history` lists them.")
+        return exact[0]
+
+    def deployments(self, domain: str | None, *, most: int) -> Sequence[Deployment]:
+        """The newest first."""
+        if domain is None:
+            return self._select("ORDER BY started DESC LIMIT ?", (most,))
+        return self._select("WHERE domain = ? ORDER BY started DESC LIMIT ?", (domain, most))
+
+    def _select(self, where: str, values: tuple[Any, ...]) -> Sequence[Deployment]:
+        columns = "id, domain, commit_id, subject, author, base, started, ended, status, detail"
+        rows = self._db.execute(f"SELECT {columns} FROM deployment {where}", values)  # noqa: S608 - our own text
+        return [
+            Deployment(
+                id=row[0],
+                domain=row[1],
+                commit=row[2],
+                subject=row[3],
+                author=row[4],
+                base=row[5],
+                started=datetime.fromisoformat(row[6]),
+                ended=datetime.fromisoformat(row[7]) if row[7] else None,
+                status=Status(row[8]),
+                detail=row[9],
+            )
+            for row in rows
+        ]
+
+    def log(self, deployment: str, line: str) -> None:
+        """Keep one event, a JSON object as text."""
+        self._db.execute("INSERT INTO event (deployment, line) VALUES (?, ?)", (deployment, line))
+
+    def events(self, deployment: str) -> Sequence[dict[str, Any]]:
+        rows = self._db.execute("SELECT line FROM event WHERE deployment = ? ORDER BY number", (deployment,))
+        return [json.loads(row[0]) for row in rows]
