@@ -1,0 +1,10 @@
+"""What the platform runs: it becomes /var/www/<domain>_wsgi.py."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path("~/bookshelf").expanduser()))
+
+from bookshelf import application  # noqa: E402 - the path has to be there first
+
+__all__ = ["application"]
