@@ -1,0 +1,60 @@
+"""What the families of endpoints have in common: how they make a call and read its answer."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from deployer.model.endpoints import Endpoint
+from deployer.pythonanywhere import answers
+from deployer.pythonanywhere.answers import JsonObject
+from deployer.pythonanywhere.body import Body
+from deployer.pythonanywhere.call import Call, Repeat
+from deployer.pythonanywhere.endpoints import address
+from deployer.pythonanywhere.reply import Reply
+from deployer.pythonanywhere.transport import Transport
+
+T = TypeVar("T")
+
+
+class Family:
+    def __init__(self, transport: Transport, username: str, *, read_timeout_s: float) -> None:
+        self._transport = transport
+        self._username = username
+        self._read_timeout_s = read_timeout_s
+
+    def _call(
+        self,
+        method: str,
+        endpoint: Endpoint,
+        *,
+        body: Body | None = None,
+        repeat: Repeat = Repeat.SAFE,
+        read_timeout_s: float = 0.0,
+        **names: str | int,
+    ) -> Call:
+        """`names` fill the URL pattern; `read_timeout_s` is for what takes longer than the rest."""
+        return Call(
+            method=method,
+            endpoint=endpoint,
+            address=address(self._username, endpoint, **names),
+            read_timeout_s=max(self._read_timeout_s, read_timeout_s),
+            body=body,
+            repeat=repeat,
+        )
+
+
+def as_object(parse: Callable[[JsonObject], T]) -> Callable[[Reply], T]:
+    return lambda reply: parse(answers.json_object(reply.content_type, reply.read()))
+
+
+def as_objects(parse: Callable[[JsonObject], T]) -> Callable[[Reply], tuple[T, ...]]:
+    return lambda reply: tuple(map(parse, answers.json_objects(reply.content_type, reply.read())))
+
+
+def confirmed(reply: Reply) -> None:
+    """The platform says {"status": "OK"}: any JSON object that does not say ERROR will do."""
+    answers.json_object(reply.content_type, reply.read())
+
+
+def accepted(reply: Reply) -> None:
+    """The status is the whole answer; its body is mostly empty."""
+    answers.nothing(reply.content_type, reply.read())

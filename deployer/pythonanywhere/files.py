@@ -1,0 +1,129 @@
+"""Files and folders, by absolute path on the server."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import BinaryIO
+
+from deployer.errors import ApiError, NoAnswer, NotFound, UsageError
+from deployer.model.endpoints import Endpoint
+from deployer.pythonanywhere import answers
+from deployer.pythonanywhere.body import Body, upload
+from deployer.pythonanywhere.call import Call
+from deployer.pythonanywhere.endpoints import file_address, tree_address
+from deployer.pythonanywhere.family import Family, accepted
+from deployer.pythonanywhere.models import EntryType
+from deployer.pythonanywhere.reply import Reply
+
+
+class Files(Family):
+    """A path that is not there raises NotFound."""
+
+    def read(self, path: str) -> bytes:
+        def content(reply: Reply) -> bytes:
+            _check_file(reply)
+            return reply.read()
+
+        return self._transport.call(self._path_call("GET", path), content)
+
+    def download(self, path: str) -> Iterator[bytes]:
+        """The content in pieces, for files of any size; a cut file raises NoAnswer instead of ending early.
+
+        Nothing is asked before the first piece is; close the iterator when not reading to the end.
+        """
+        return self._transport.stream(self._path_call("GET", path), _check_file)
+
+    def write(self, path: str, content: bytes | BinaryIO, size: int | None = None) -> bool:
+        """Create or replace; parent folders are made. True when the file is new.
+
+        An open file must be seekable and `size` bytes long from where it stands; it is never in memory as a
+        whole. Sent again after a lost answer, so a new file may then be reported as replaced.
+        """
+        if size is None:
+            if not isinstance(content, bytes):
+                raise UsageError(f"{path}: the size of an open file must be given")
+            size = len(content)
+
+        def created(reply: Reply) -> bool:
+            accepted(reply)
+            return reply.status == 201
+
+        return self._transport.call(self._path_call("POST", path, upload(content, size)), created)
+
+    def delete(self, path: str) -> bool:
+        """True when it was there. A directory goes with everything in it.
+
+        After a lost answer the repetition may find nothing: also done, and False.
+        """
+        try:
+            self._transport.call(self._path_call("DELETE", path), accepted)
+        except NotFound:
+            return False
+        return True
+
+    def list_directory(self, path: str) -> Mapping[str, EntryType]:
+        """One level, dot-files included, sorted by name. Raises ApiError when it is a file."""
+        return self._transport.call(self._path_call("GET", path), _entries)
+
+    def tree(self, path: str) -> tuple[str, ...]:
+        """Absolute paths below a directory, directories with a final slash; sorted.
+
+        At most 1000, cut without notice; whether dot-files, links and what lies deeper than two levels are
+        included is not known: see the help page "API" and the vendor's command `pa path tree`.
+        Raises NotFound when it does not exist, another ApiError when it is not a directory.
+        """
+        call = Call(
+            method="GET",
+            endpoint=Endpoint.FILES_TREE,
+            address=tree_address(self._username, path),
+            read_timeout_s=self._read_timeout_s,
+        )
+        try:
+            return self._transport.call(call, _paths)
+        except ApiError as error:
+            if error.status == 400 and error.message.endswith(" does not exist"):
+                raise NotFound(error.message, status=400) from None
+            raise
+
+    def _path_call(self, method: str, path: str, body: Body | None = None) -> Call:
+        return Call(
+            method=method,
+            endpoint=Endpoint.FILES_PATH,
+            address=file_address(self._username, path),
+            read_timeout_s=self._read_timeout_s,
+            body=body,
+        )
+
+
+def _check_file(reply: Reply) -> None:
+    """Raises ApiError for a directory and NoAnswer for somebody's HTML.
+
+    The platform sends every file as application/octet-stream, whatever its name, and a directory as JSON
+    (tests of the vendor's client pythonanywhere-core). So HTML is a proxy's page or a login, not even a file
+    whose name ends in .html.
+    """
+    if answers.is_json(reply.content_type):
+        raise ApiError("it is a directory, not a file")
+    if answers.is_html(reply.content_type):
+        raise NoAnswer(f"an HTML page came instead of the file: {_said(reply)}")
+
+
+def _entries(reply: Reply) -> Mapping[str, EntryType]:
+    if not answers.is_json(reply.content_type):
+        if answers.is_html(reply.content_type):
+            raise NoAnswer(f"an HTML page came instead of the listing: {_said(reply)}")
+        raise ApiError("it is a file, not a directory")
+    listing = answers.json_value(reply.content_type, reply.read())
+    if not isinstance(listing, dict) or not all(isinstance(entry, dict) for entry in listing.values()):
+        raise NoAnswer(f"a listing was due, not {json.dumps(listing)[:100]}")
+    return {name: str(entry.get("type", "")) for name, entry in sorted(listing.items())}
+
+
+def _paths(reply: Reply) -> tuple[str, ...]:
+    paths = answers.json_value(reply.content_type, reply.read())
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise NoAnswer(f"a list of paths was due, not {json.dumps(paths)[:100]}")
+    return tuple(sorted(paths))
+
+
+def _said(reply: Reply) -> str:
+    return answers.words(reply.content_type, reply.read())
