@@ -19,6 +19,7 @@ from deployer.model.manifest import AppliedSettings, Live, Manifest
 from deployer.model.plan import Plan, Reload
 from deployer.planning.changes import apply, fingerprint
 from deployer.planning.planner import Decision, Overrides, decide
+from deployer.pythonanywhere import ReloadOutcome
 from deployer.state import exclusive
 
 
@@ -143,9 +144,8 @@ class _Run:
                 if attempt == 1:
                     self.work.pause(2.0)
                 continue
-            if outcome.warning:
-                log.warning("reload_warning", problem=outcome.warning)
-            log.info("reloaded", reason=action.reason)
+            say = log.info if outcome is ReloadOutcome.OK else log.warning
+            say("reloaded", outcome=str(outcome), reason=action.reason)
             break
         self.work.reporter.advanced(action)
 

@@ -1,11 +1,12 @@
 """Carries out a plan, action by action, and writes down each one that the server confirmed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import monotonic
 from typing import TypeVar
 
+from deployer.deployment.live import find_webapp, read_mappings, read_tasks
 from deployer.deployment.observe import Observation
 from deployer.deployment.site_work import SiteWork
 from deployer.errors import ApiError, NeedsPerson, OutcomeUnknown
@@ -35,6 +36,7 @@ from deployer.planning.settings import same_mapping, same_task
 
 CREATION_TRIES = 3
 Created = TypeVar("Created")
+Thing = TypeVar("Thing")
 
 
 @dataclass(slots=True)
@@ -124,7 +126,7 @@ class Execution:
             case CreateTask():
                 self._applied_task(self._create_task(action.task), action.task)
             case UpdateTask():
-                api.schedule.update(action.id, **task_fields(action.task))
+                self._update_task(action.id, action.task)
                 self._applied_task(action.id, action.task)
             case DeleteTask():
                 api.schedule.delete(action.id)
@@ -151,42 +153,41 @@ class Execution:
         api, domain = self.work.api, action.subject
         _created(
             lambda: api.webapps.create(domain, action.python_version) is None,
-            lambda: any(a.domain_name.lower() == domain.lower() for a in api.webapps.list()) or None,
+            lambda: find_webapp(api, self.work.site) is not None or None,
         )
 
     def _create_mapping(self, mapping: StaticMapping) -> int:
-        api, domain = self.work.api, self.work.site.domain
-        ours = {item.id for item in self.applied.static}
-
-        def find() -> int | None:
-            for item in api.static_files.list(domain):
-                there = StaticMapping(url=item.url, path=item.path)
-                if item.id not in ours and same_mapping(there, mapping):
-                    return item.id
-            return None
-
-        return _created(lambda: api.static_files.create(domain, mapping.url, mapping.path).id, find)
+        api, site = self.work.api, self.work.site
+        known = {item.id for item in self.applied.static}
+        return _created(
+            lambda: api.static_files.create(site.domain, url=mapping.url, path=mapping.path).id,
+            lambda: _new_one(
+                ((item.id, item.mapping) for item in read_mappings(api, site)), known, mapping, same_mapping
+            ),
+        )
 
     def _create_task(self, task: ScheduledTask) -> int:
         api = self.work.api
-        ours = {item.id for item in self.applied.tasks}
-        before = {item.id for item in self.observation.facts.live.tasks}
+        known = {item.id for item in (*self.applied.tasks, *self.observation.facts.live.tasks)}
+        return _created(
+            lambda: api.schedule.create(
+                command=task.command,
+                interval=task.interval,
+                hour=task.hour,
+                minute=task.minute,
+                enabled=task.enabled,
+                description=task.name,
+            ).id,
+            lambda: _new_one(((item.id, item.task) for item in read_tasks(api)), known, task, same_task),
+        )
 
-        def find() -> int | None:
-            for item in api.schedule.list():
-                there = ScheduledTask(
-                    name=item.description or "",
-                    command=item.command,
-                    interval="hourly" if item.interval == "hourly" else "daily",
-                    hour=item.hour,
-                    minute=item.minute,
-                    enabled=item.enabled,
-                )
-                if item.id not in ours | before and same_task(there, task):
-                    return item.id
-            return None
-
-        return _created(lambda: api.schedule.create(**task_fields(task)).id, find)
+    def _update_task(self, id_: int, task: ScheduledTask) -> None:
+        """Hourly tasks must not carry an hour: the platform's own message."""
+        timing = {"interval": task.interval, "minute": task.minute}
+        at_hour = {} if task.hour is None else {"hour": task.hour}
+        self.work.api.schedule.update(
+            id_, command=task.command, enabled=task.enabled, description=task.name, **timing, **at_hour
+        )
 
     def _applied_mapping(self, id_: int, mapping: StaticMapping) -> None:
         item = AppliedMapping(id=id_, mapping=mapping)
@@ -195,20 +196,6 @@ class Execution:
     def _applied_task(self, id_: int, task: ScheduledTask) -> None:
         item = AppliedTask(id=id_, task=task)
         self.applied = replace(self.applied, tasks=(*self.applied.tasks, item))
-
-
-def task_fields(task: ScheduledTask) -> dict[str, str | int | bool]:
-    """The platform's fields for a task; hourly tasks must not carry an hour (its own message)."""
-    fields: dict[str, str | int | bool] = {
-        "command": task.command,
-        "interval": task.interval,
-        "minute": task.minute,
-        "enabled": task.enabled,
-        "description": task.name,
-    }
-    if task.hour is not None:
-        fields["hour"] = task.hour
-    return fields
 
 
 def _created(create: Callable[[], Created], find: Callable[[], Created | None]) -> Created:
@@ -220,6 +207,13 @@ def _created(create: Callable[[], Created], find: Callable[[], Created | None]) 
             if (found := find()) is not None:
                 return found
     return create()
+
+
+def _new_one(
+    listed: Iterable[tuple[int, Thing]], known: set[int], wanted: Thing, same: Callable[[Thing, Thing], bool]
+) -> int | None:
+    """The id that a creating call gave, found in a list: what is as wanted and was not there before."""
+    return next((id_ for id_, thing in listed if id_ not in known and same(thing, wanted)), None)
 
 
 def without_reload(actions: tuple[Action, ...]) -> tuple[Action, ...]:

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, replace
 
+from deployer.deployment.live import read_settings
 from deployer.deployment.record import is_busy
 from deployer.deployment.site_work import SiteWork
-from deployer.errors import ConfigError, NotFound
+from deployer.errors import ApiError, ConfigError, NotFound
 from deployer.git import Contents
 from deployer.model.digest import blob_digest
 from deployer.model.files import Change, Commit, FileEntry
-from deployer.model.manifest import AppliedMapping, AppliedTask, FileTable, Manifest
-from deployer.model.site import ScheduledTask, StaticMapping, WebAppSettings
+from deployer.model.manifest import FileTable, Manifest
 from deployer.planning import guards
 from deployer.planning.changes import (
     compare,
@@ -21,8 +21,7 @@ from deployer.planning.changes import (
 )
 from deployer.planning.listing import Listing, Presence
 from deployer.planning.planner import Facts, Overrides
-from deployer.planning.settings import InDoubt, LiveSettings, in_doubt
-from deployer.pythonanywhere import NotADirectory
+from deployer.planning.settings import in_doubt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +47,7 @@ def observe(work: SiteWork, commit: Commit, manifest: Manifest, overrides: Overr
     survey.settle_doubts()
     entry = _entry(wsgi, commit) if wsgi is not None else None
     doubt = in_doubt(site, wanted.manifest, entry.digest if entry else None)
-    live = _live_settings(work, doubt)
+    live = read_settings(work, doubt)
     facts = Facts(
         site=site,
         commit=commit,
@@ -139,11 +138,12 @@ class _Survey:
             return Listing(self.site.target, self.work.api.files.tree(self.site.target))
         except NotFound:
             return Listing(self.site.target, None)
-        except NotADirectory:
+        except ApiError as error:
+            if error.status != 400:
+                raise
             raise ConfigError(
-                "pythonanywhere.toml",
-                [f"app.target: {self.site.target} is a file on the server, a directory is needed"],
-            ) from None
+                "pythonanywhere.toml", [f"app.target: {self.site.target} cannot be a folder: {error.message}"]
+            ) from error
 
     def _prove(self, path: str) -> None:
         while (directory := self.listing.next_to_list(path)) is not None:
@@ -199,51 +199,3 @@ def _heads(contents: Contents, changes: tuple[Change, ...]) -> dict[str, bytes]:
         and change.after.digest != change.before
         and guards.small_enough_to_read(change.after)
     }
-
-
-def _live_settings(work: SiteWork, doubt: InDoubt) -> LiveSettings:
-    """Read the families in doubt; nothing at all while settings are as recorded."""
-    site, api = work.site, work.api
-    exists, webapp = True, WebAppSettings()
-    static: tuple[AppliedMapping, ...] = ()
-    tasks: tuple[AppliedTask, ...] = ()
-    if doubt.webapp or doubt.static or doubt.wsgi:
-        work.reporter.observing(f"web app {site.domain}")
-        found = next((a for a in api.webapps.list() if a.domain_name.lower() == site.domain.lower()), None)
-        exists = found is not None
-        if found is not None:
-            webapp = WebAppSettings(
-                python_version=found.python_version,
-                source_directory=found.source_directory,
-                working_directory=found.working_directory,
-                virtualenv_path=found.virtualenv_path,
-                force_https=found.force_https,
-            )
-    if doubt.static and exists:
-        static = tuple(
-            AppliedMapping(id=item.id, mapping=StaticMapping(url=item.url, path=item.path))
-            for item in api.static_files.list(site.domain)
-        )
-    if doubt.tasks:
-        work.reporter.observing("scheduled tasks")
-        tasks = tuple(
-            AppliedTask(
-                id=item.id,
-                task=ScheduledTask(
-                    name=item.description or "",
-                    command=item.command,
-                    interval="hourly" if item.interval == "hourly" else "daily",
-                    hour=item.hour,
-                    minute=item.minute,
-                    enabled=item.enabled,
-                ),
-            )
-            for item in api.schedule.list()
-        )
-    wsgi = None
-    if doubt.wsgi and exists:
-        try:
-            wsgi = api.files.read(site.wsgi_path)
-        except NotFound:
-            wsgi = None
-    return LiveSettings(webapp_exists=exists, webapp=webapp, static=static, tasks=tasks, wsgi=wsgi)

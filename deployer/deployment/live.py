@@ -1,0 +1,74 @@
+"""The platform's answers in the words of the model: web app, mappings and tasks as they are now."""
+
+from deployer.deployment.site_work import SiteWork
+from deployer.errors import NotFound
+from deployer.model.manifest import AppliedMapping, AppliedTask
+from deployer.model.site import ScheduledTask, Site, StaticMapping, WebAppSettings
+from deployer.planning.settings import InDoubt, LiveSettings
+from deployer.pythonanywhere import PythonAnywhere, Task, WebApp
+
+
+def read_settings(work: SiteWork, doubt: InDoubt) -> LiveSettings:
+    """Read the families in doubt; nothing at all while settings are as recorded."""
+    site, api = work.site, work.api
+    webapp = None
+    asks_webapp = doubt.webapp or doubt.static or doubt.wsgi
+    if asks_webapp:
+        work.reporter.observing(f"web app {site.domain}")
+        webapp = find_webapp(api, site)
+    exists = webapp is not None or not asks_webapp
+    if doubt.tasks:
+        work.reporter.observing("scheduled tasks")
+    return LiveSettings(
+        webapp_exists=exists,
+        webapp=_settings(webapp) if webapp else WebAppSettings(),
+        static=read_mappings(api, site) if doubt.static and exists else (),
+        tasks=read_tasks(api) if doubt.tasks else (),
+        wsgi=_read_wsgi(work) if doubt.wsgi and exists else None,
+    )
+
+
+def find_webapp(api: PythonAnywhere, site: Site) -> WebApp | None:
+    """By the list: asking for a missing one by name may give 403 or 404, nobody knows which."""
+    wanted = site.domain.lower()
+    return next((app for app in api.webapps.list() if app.domain_name.lower() == wanted), None)
+
+
+def read_mappings(api: PythonAnywhere, site: Site) -> tuple[AppliedMapping, ...]:
+    return tuple(
+        AppliedMapping(id=item.id, mapping=StaticMapping(url=item.url or "", path=item.path or ""))
+        for item in api.static_files.list(site.domain)
+    )
+
+
+def read_tasks(api: PythonAnywhere) -> tuple[AppliedTask, ...]:
+    return tuple(AppliedTask(id=item.id, task=_scheduled(item)) for item in api.schedule.list())
+
+
+def _scheduled(item: Task) -> ScheduledTask:
+    hourly = item.interval == "hourly"
+    return ScheduledTask(
+        name=item.description or "",
+        command=item.command or "",
+        interval="hourly" if hourly else "daily",
+        hour=None if hourly else item.hour,
+        minute=item.minute or 0,
+        enabled=item.enabled is not False,
+    )
+
+
+def _settings(webapp: WebApp) -> WebAppSettings:
+    return WebAppSettings(
+        python_version=webapp.python_version,
+        source_directory=webapp.source_directory,
+        working_directory=webapp.working_directory,
+        virtualenv_path=webapp.virtualenv_path,
+        force_https=webapp.force_https,
+    )
+
+
+def _read_wsgi(work: SiteWork) -> bytes | None:
+    try:
+        return work.api.files.read(work.site.wsgi_path)
+    except NotFound:
+        return None
