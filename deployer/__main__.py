@@ -1,0 +1,41 @@
+"""Where the process begins and ends: the one place that turns an error into words and a status."""
+
+import sys
+from typing import NoReturn
+
+from deployer.errors import DeployerError, ExitStatus
+
+
+def main() -> NoReturn:
+    """The console script `deployer`."""
+    from deployer.cli.main import app  # noqa: PLC0415 - a broken import of ours is reported like any bug
+
+    sys.exit(run(app))
+
+
+def run(app: object) -> int:
+    """Run one command and return the process's exit status."""
+    from deployer.cli import failure  # noqa: PLC0415 - as above
+
+    assert callable(app)  # noqa: S101 - a Typer application
+    try:
+        app()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except DeployerError as error:
+        failure.show(error)
+        return error.exit_status
+    except KeyboardInterrupt:
+        failure.show_interrupted()
+        return ExitStatus.TEMPORARY
+    except BrokenPipeError:
+        failure.close_broken_pipe()
+        return ExitStatus.OK
+    except Exception as error:  # noqa: BLE001 - the last stop before the user
+        failure.show_bug(error)
+        return ExitStatus.BUG
+    return ExitStatus.OK
+
+
+if __name__ == "__main__":
+    main()

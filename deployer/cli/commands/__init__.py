@@ -1,0 +1,1 @@
+"""One module per family of commands; each function is one command and reads like what it does."""

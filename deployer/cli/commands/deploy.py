@@ -1,0 +1,131 @@
+"""plan, sync, verify: what is to be done, doing it, and proving it."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from deployer.cli.options import (
+    AllowEmpty,
+    Config,
+    Json,
+    MaxDeletes,
+    Overwrite,
+    Repo,
+    Rev,
+    SiteName,
+    Verbose,
+    overrides,
+)
+from deployer.errors import ExitStatus, Refused
+
+
+def plan(
+    rev: Rev = None,
+    *,
+    repo: Repo = None,
+    config: Config = None,
+    site: SiteName = None,
+    allow_empty: AllowEmpty = False,
+    overwrite: Overwrite = False,
+    max_delete: MaxDeletes = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 10 when there are changes.")] = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Print what `sync` would do, why, and what it costs. Changes nothing."""
+    from deployer.cli.render import plan_lines  # noqa: PLC0415 - each command loads what it needs
+    from deployer.cli.workplace import workplace  # noqa: PLC0415
+    from deployer.deployment.deploy import preview  # noqa: PLC0415
+
+    wishes = overrides(allow_empty=allow_empty, overwrite=overwrite, max_delete=max_delete)
+    with workplace(repo=repo, config=config, site=site, rev=rev, as_json=as_json, verbose=verbose) as place:
+        seen = preview(place.work, place.commit, wishes)
+        made = seen.plan
+        if as_json:
+            typer.echo(json.dumps(made.as_json(per_minute=place.work.requests_per_minute), ensure_ascii=False))
+        else:
+            home, per_minute = place.work.site.home, place.work.requests_per_minute
+            typer.echo("\n".join(plan_lines(made, place.commit, home=home, per_minute=per_minute)))
+            if seen.busy:
+                typer.echo(f"note: {seen.busy}")
+    if made.refusals:
+        raise Refused(made.refusals)
+    if exit_code and not made.is_noop:
+        raise typer.Exit(ExitStatus.CHANGES)
+
+
+def sync(
+    rev: Rev = None,
+    *,
+    repo: Repo = None,
+    config: Config = None,
+    site: SiteName = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="The same as `plan`.")] = False,
+    allow_empty: AllowEmpty = False,
+    overwrite: Overwrite = False,
+    max_delete: MaxDeletes = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Deploy one commit now: send what changed, reload, check, record."""
+    if dry_run:
+        plan(
+            rev,
+            repo=repo,
+            config=config,
+            site=site,
+            allow_empty=allow_empty,
+            overwrite=overwrite,
+            max_delete=max_delete,
+            as_json=as_json,
+            verbose=verbose,
+        )
+        return
+    from deployer.cli.render import outcome_lines  # noqa: PLC0415
+    from deployer.cli.workplace import workplace  # noqa: PLC0415
+    from deployer.deployment.deploy import deploy  # noqa: PLC0415
+
+    wishes = overrides(allow_empty=allow_empty, overwrite=overwrite, max_delete=max_delete)
+    with workplace(
+        repo=repo, config=config, site=site, rev=rev, as_json=as_json, verbose=verbose, narrates=True
+    ) as place:
+        outcome = deploy(place.work, place.commit, wishes)
+        if not as_json:
+            made = sum(place.work.api.requests.values())
+            typer.echo("\n".join(outcome_lines(outcome, place.commit, place.public_url, requests=made)))
+
+
+def verify(
+    *,
+    repo: Repo = None,
+    config: Config = None,
+    site: SiteName = None,
+    heal: Annotated[bool, typer.Option("--heal", help="Send again what differs, reload and check.")] = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Download what was shipped, compare it, and list every difference."""
+    from deployer.cli.render import count  # noqa: PLC0415
+    from deployer.cli.workplace import workplace  # noqa: PLC0415
+    from deployer.deployment.verify import heal as send_again  # noqa: PLC0415
+    from deployer.deployment.verify import verify as compare  # noqa: PLC0415
+
+    with workplace(repo=repo, config=config, site=site, rev=None, as_json=as_json, verbose=verbose) as place:
+        found = compare(place.work)
+        if as_json:
+            typer.echo(json.dumps(found.as_json(), ensure_ascii=False))
+        else:
+            for difference in found.differences:
+                typer.echo(f"  {difference.fault}: {difference.path}")
+            kept = f", {count(found.kept, 'kept file')} left out" if found.kept else ""
+            verdict = count(len(found.differences), "difference") if found.differences else "no difference"
+            typer.echo(f"{count(found.compared, 'file')} compared{kept}: {verdict}")
+        if found.differences and heal:
+            outcome = send_again(place.work, found)
+            if not as_json:
+                typer.echo(f"healed by deployment {outcome.deployment.id}")
+        elif found.differences:
+            if not as_json:
+                typer.echo("`deployer verify --heal` sends them again.")
+            raise typer.Exit(ExitStatus.NEEDS_PERSON)

@@ -1,0 +1,72 @@
+"""init, config, doctor: getting ready, and finding out why it does not work."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deployer.cli.options import Config, Json, Repo, SiteName
+from deployer.errors import ExitStatus, UsageError
+
+
+def init(
+    *,
+    repo: Repo = None,
+    target: Annotated[str, typer.Option("--target", help="Where the files shall go on the server.")] = "~/mysite",
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+) -> None:
+    """Look at the repository and write a commented pythonanywhere.toml, with a WSGI file for it."""
+    from deployer.git import Repository  # noqa: PLC0415
+    from deployer.scaffold import WSGI_FILE, config_text, recognise, wsgi_text  # noqa: PLC0415
+
+    with Repository(repo or Path.cwd()) as repository:
+        root = repository.root
+        paths = repository.tracked_and_new()
+    project = recognise(paths, lambda path: (root / path).read_text(encoding="utf-8", errors="replace"))
+    version = f"3.{min(sys.version_info.minor, 13)}"
+    texts = {"pythonanywhere.toml": config_text(project, target, python=version)}
+    if (wsgi := wsgi_text(project, target)) is not None:
+        texts[WSGI_FILE] = wsgi
+    there = [name for name in texts if (root / name).exists()]
+    if there and not force:
+        raise UsageError(
+            f"{', '.join(there)} is there already in {root}",
+            left="Nothing was written.",
+            hint="Edit it, or let `deployer init --force` replace it.",
+        )
+    for name, text in texts.items():
+        (root / name).write_text(text, encoding="utf-8")
+    found = f" (found in {project.found_in})" if project.found_in else ""
+    typer.echo(f"This looks like: {project.kind}{found}. Written: {', '.join(texts)}.")
+    typer.echo(f"Next: read them, then `git add {' '.join(texts)} && git commit`, then `deployer plan`.")
+
+
+def config(*, repo: Repo = None, config: Config = None, site: SiteName = None, as_json: Json = False) -> None:
+    """Print the effective configuration, each value with its origin, secrets masked."""
+    from deployer.cli.workplace import described  # noqa: PLC0415
+
+    lines = described(repo=repo, config=config, site=site)
+    if as_json:
+        shown = [{"key": line.key, "value": line.value, "origin": line.origin} for line in lines]
+        typer.echo(json.dumps(shown, ensure_ascii=False))
+        return
+    width = max(len(f"{line.key} = {line.value}") for line in lines)
+    for line in lines:
+        typer.echo(f"{f'{line.key} = {line.value}':<{width}}  # {line.origin}")
+
+
+def doctor(*, repo: Repo = None, config: Config = None, site: SiteName = None, as_json: Json = False) -> None:
+    """Check this machine, the account and the site; say what is wrong and what to type."""
+    from deployer.cli.checkup import checkup  # noqa: PLC0415
+
+    findings = list(checkup(repo=repo, config=config, site=site))
+    for finding in findings:
+        if as_json:
+            typer.echo(json.dumps(finding.as_json(), ensure_ascii=False))
+        else:
+            typer.echo(str(finding))
+    worst = max((finding.exit_status for finding in findings), default=ExitStatus.OK)
+    if worst:
+        raise typer.Exit(worst)

@@ -1,0 +1,64 @@
+"""How an error is told: to a person on stderr, to a program as one more JSON line."""
+
+import json
+import os
+import platform
+import sys
+import traceback
+from typing import Any
+
+from deployer import __version__
+from deployer.errors import DeployerError, ExitStatus
+
+
+def wants_json() -> bool:
+    """Errors may come before the options are read, so the command line itself is asked."""
+    return "--json" in sys.argv[1:]
+
+
+def show(error: DeployerError) -> None:
+    """What happened, what was left behind, what to type next."""
+    if wants_json():
+        _line(
+            event="failed",
+            error=error.message,
+            left=error.left,
+            hint=error.hint,
+            exit_status=int(error.exit_status),
+        )
+    else:
+        parts = (f"deployer: {error.message}", error.left, error.hint)
+        print("\n".join(part for part in parts if part), file=sys.stderr)  # noqa: T201 - this is the output
+
+
+def show_interrupted() -> None:
+    interrupted = DeployerError(
+        "interrupted",
+        left="What was sent is recorded; the site was not reloaded unless it says so above.",
+        hint="Run it again: it goes on from there.",
+    )
+    interrupted.exit_status = ExitStatus.TEMPORARY
+    show(interrupted)
+
+
+def show_bug(error: Exception) -> None:
+    """Everything that a report of the bug needs."""
+    trace = "".join(traceback.format_exception(error))
+    if wants_json():
+        _line(event="bug", error=str(error), traceback=trace, exit_status=int(ExitStatus.BUG))
+        return
+    print(  # noqa: T201 - this is the output
+        f"deployer: a bug of ours: {type(error).__name__}: {error}\n"
+        f"Please report it with these lines (deployer {__version__}, Python {platform.python_version()}):\n\n"
+        f"{trace}",
+        file=sys.stderr,
+    )
+
+
+def close_broken_pipe() -> None:
+    """Whoever read our output has enough; keep the interpreter from complaining at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _line(**fields: Any) -> None:
+    print(json.dumps(fields, ensure_ascii=False), flush=True)  # noqa: T201 - this is the output

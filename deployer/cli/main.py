@@ -1,0 +1,45 @@
+"""The commands, in the order in which a user meets them."""
+
+from typing import Annotated
+
+import typer
+
+from deployer import __version__
+from deployer.cli.commands import deploy, history, setup, trial
+
+app = typer.Typer(
+    name="deployer",
+    help="Turns git commits into live PythonAnywhere sites, whole and checked, under the platform's limit.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001 - typer calls it with the option's value
+    if value:
+        typer.echo(f"deployer {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("demo")(trial.demo)
+app.command("sandbox")(trial.sandbox)
+app.command("init")(setup.init)
+app.command("doctor")(setup.doctor)
+app.command("config")(setup.config)
+app.command("plan")(deploy.plan)
+app.command("sync")(deploy.sync)
+app.command("verify")(deploy.verify)
+app.command("status")(history.status)
+app.command("history")(history.history)
+app.command("show")(history.show)
