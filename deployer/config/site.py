@@ -1,0 +1,172 @@
+"""`pythonanywhere.toml` resolved against an account: every path absolute on the server, every default in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from posixpath import normpath
+from urllib.parse import urlsplit
+
+from deployer.config.document import Document, read_document
+from deployer.config.positions import line_of
+from deployer.config.problems import sentences
+from deployer.config.site_file import AppTable, SiteFile, StaticTable, TaskTable, site_rules
+from deployer.errors import ConfigError, Refused
+from deployer.model.site import FileRules, HealthCheck, ScheduledTask, Site, StaticMapping, WebAppSettings
+
+EU_HOST = "eu.pythonanywhere.com"
+OWN_RECORD = ".deployer"
+"""The folder of the home where the deployer keeps its own record (`Site.record_directory`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppOverrides:
+    """What the deploying machine says in place of the repository's [app]."""
+
+    app: AppTable
+    """Only the keys that were given count (`model_fields_set`)."""
+    source: str = "override"
+    """The file they stand in."""
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """The line of each key in that file."""
+
+    def origin(self, key: str) -> str:
+        return f"{self.source} line {self.lines[key]}" if key in self.lines else self.source
+
+
+def load_site(
+    data: bytes, source: str, *, username: str, host: str, overrides: AppOverrides | None = None
+) -> Site:
+    """The site that the file describes, on that account.
+
+    `source` names the file in messages. Raises ConfigError with every problem of the file, or Refused
+    when all that is wrong is a target that could harm what is already in the account.
+    """
+    document = read_document(data, source, SiteFile, site_rules)
+    if document.problems or document.model is None:
+        problems = sentences(document.problems, document.lines)
+        problems += _refusals(document, "", username, overrides)
+        raise ConfigError(source, problems, hint=_MEND)
+    if refusals := _refusals(document, source, username, overrides):
+        raise Refused(refusals)
+    app = _overridden(document.model.app, overrides)
+    return _resolved(document.model, app, username, app.domain or default_domain(username, host))
+
+
+def default_domain(username: str, host: str) -> str:
+    """The address of the account's own site (help pages "ASGIAPI" and "CustomPythonAnywhereSubdomains")."""
+    region = "eu.pythonanywhere.com" if urlsplit(host).hostname == EU_HOST else "pythonanywhere.com"
+    return f"{username.lower()}.{region}"
+
+
+def default_target(domain: str) -> str:
+    """One folder per site, so that two sites of an account never meet.
+
+    The vendor's `pa` command puts a new project into the same place.
+    """
+    return f"~/{domain}"
+
+
+def on_server(path: str, username: str) -> str:
+    """The absolute path that a shell on the server would make of it: ~ is the account's home, ~bob bob's."""
+    if path.startswith("~"):
+        user, _, rest = path[1:].partition("/")
+        path = f"/home/{user or username}/{rest}"
+    return "/" + normpath(path).lstrip("/")
+
+
+def _overridden(app: AppTable, overrides: AppOverrides | None) -> AppTable:
+    if overrides is None:
+        return app
+    given = {key: getattr(overrides.app, key) for key in overrides.app.model_fields_set}
+    return app.model_copy(update=given)
+
+
+def _refusals(
+    document: Document[SiteFile], source: str, username: str, overrides: AppOverrides | None
+) -> list[str]:
+    """The guard of the target, asked even when other keys are wrong: all of it shows at once."""
+    if overrides is not None and overrides.app.target is not None:
+        target: object = overrides.app.target
+        where = overrides.origin("target")
+    else:
+        app = document.raw.get("app")
+        target = app.get("target") if isinstance(app, dict) else None
+        where = f"{source} line {line_of(document.lines, ('app', 'target'))}".lstrip()
+    if not isinstance(target, str) or not target.startswith(("/", "~")):
+        return []
+    danger = _danger(on_server(target, username), username)
+    advice = 'write a folder of its own below the home, as in target = "~/mysite"'
+    return [f"app.target ({where}): {danger}; {advice}"] if danger else []
+
+
+def _danger(target: str, username: str) -> str:
+    """Why nothing may be written to that folder; empty when it is a folder of the account's own."""
+    home = f"/home/{username}"
+    if target == home:
+        return f"{target} is the whole home of {username}, not a folder for one site"
+    if f"{target}/".startswith(f"{home}/{OWN_RECORD}/"):
+        return f"{target} is where the deployer keeps its own record"
+    if target.startswith(f"{home}/"):
+        return ""
+    if target.startswith("/home/"):
+        return f"{target} belongs to another user, not to {username}"
+    return f"{target} is outside {home}"
+
+
+def _resolved(file: SiteFile, app: AppTable, username: str, domain: str) -> Site:
+    def absolute(path: str | None) -> str | None:
+        return None if path is None else on_server(path, username)
+
+    target = on_server(app.target or default_target(domain), username)
+    return Site(
+        username=username,
+        domain=domain,
+        target=target,
+        files=FileRules(
+            source=app.source,
+            exclude=file.files.exclude,
+            keep=file.files.keep,
+            prune=file.files.prune,
+            max_delete=file.files.max_delete,
+            allow=file.files.allow,
+        ),
+        webapp=WebAppSettings(
+            python_version=app.python,
+            source_directory=target,
+            working_directory=absolute(app.working_directory),
+            virtualenv_path=absolute(app.virtualenv),
+            force_https=app.force_https,
+        ),
+        wsgi=app.wsgi,
+        static=tuple(_mapping(entry, target, username) for entry in file.static),
+        tasks=tuple(map(_task, file.task)),
+        health=HealthCheck(
+            enabled=file.health.check,
+            path=file.health.path,
+            status=file.health.status,
+            contains=file.health.contains,
+            timeout_s=file.health.timeout.total_seconds(),
+        ),
+    )
+
+
+def _mapping(entry: StaticTable, target: str, username: str) -> StaticMapping:
+    """Keeps a final slash, as the platform's own pages write a folder."""
+    path = entry.path if entry.path.startswith(("/", "~")) else f"{target}/{entry.path}"
+    slash = "/" if path.endswith("/") else ""
+    return StaticMapping(url=entry.url, path=on_server(path, username) + slash)
+
+
+def _task(entry: TaskTable) -> ScheduledTask:
+    daily = entry.interval == "daily"
+    hour, minute = (entry.at or "00:00").split(":") if daily else ("0", str(entry.minute or 0))
+    return ScheduledTask(
+        name=entry.name,
+        command=entry.command,
+        interval=entry.interval,
+        hour=int(hour) if daily else None,
+        minute=int(minute),
+        enabled=entry.enabled,
+    )
+
+
+_MEND = "Correct it and commit: the file is read from the commit that is deployed, not from the work tree."

@@ -1,0 +1,191 @@
+"""The kinds of values both files are made of: what each accepts, and the words it refuses with.
+
+Every refusal is the end of a sentence that starts with the key path: "must be …, not …".
+"""
+
+import re
+from datetime import timedelta
+from posixpath import normpath
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+)
+
+from deployer.config.notation import duration_text
+from deployer.model.site import MaxDelete
+
+_DURATION = re.compile(r"([0-9]{1,9}(?:[.][0-9]{1,3})?)(ms|s|m|h|d)")
+_UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_LONGEST = timedelta(days=366)
+
+
+class Table(BaseModel):
+    """One table of a file: only known keys, no conversions, never changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+
+def shown(value: object) -> str:
+    """The value as the file has it, for a message: cut where it is long."""
+    text = f'"{value}"' if isinstance(value, str) else str(value).lower()
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _quoted(value: object, otherwise: str) -> str:
+    if isinstance(value, str):
+        return value
+    raise ValueError(otherwise)
+
+
+def _one_line(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    if any(ord(character) < 32 or ord(character) == 127 for character in value):
+        raise ValueError("must be one line, without control characters")
+    return value
+
+
+def _python(value: object) -> str:
+    version = _quoted(value, 'must be in quotes, as in python = "3.12": without them 3.10 would be 3.1')
+    if re.fullmatch(r"3\.\d{1,2}", version) is None:
+        raise ValueError(f'must be a version like "3.12", not "{version}"')
+    return version
+
+
+def _domain(value: str) -> str:
+    name = value.lower()
+    if "://" in name or "/" in name:
+        raise ValueError(f'must be the bare name, without https:// and without /, not "{value}"')
+    if not name.isascii():
+        raise ValueError(f'must be in the ASCII form that DNS uses ("xn--…"), not "{value}"')
+    labels = name.split(".")
+    if len(name) > 253 or len(labels) < 2 or not all(map(_is_label, labels)):
+        raise ValueError(f'must be a domain name like "alice.pythonanywhere.com", not "{value}"')
+    return name
+
+
+def _is_label(label: str) -> bool:
+    return re.fullmatch(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?", label) is not None
+
+
+def _repository_path(value: str) -> str:
+    path = _one_line(value)
+    if path.startswith(("/", "~")):
+        raise ValueError(f'must be a path inside the repository, not "{value}"')
+    path = normpath(path)
+    if path == ".." or path.startswith("../"):
+        raise ValueError(f'leads out of the repository: "{value}"')
+    return "" if path == "." else path
+
+
+def _repository_file(value: str) -> str:
+    path = _repository_path(value)
+    if not path or value.endswith("/"):
+        raise ValueError(f'must name a file of the repository, not "{value}"')
+    return path
+
+
+def _server_path(value: str) -> str:
+    if not _one_line(value).startswith(("/", "~")):
+        raise ValueError(f'must start with ~/ (the account\'s home) or /, as in "~/{value}"')
+    return value
+
+
+def _allowed_file(value: str) -> str:
+    path = _repository_file(value)
+    if "*" in path:
+        raise ValueError(f'names files one by one, patterns are not understood here: "{value}"')
+    return path
+
+
+def _gitignore_pattern(value: str) -> str:
+    from pathspec import GitIgnoreSpec
+
+    _one_line(value)
+    try:
+        GitIgnoreSpec.from_lines([value])
+    except ValueError as error:
+        raise ValueError(f'is not a gitignore pattern: "{value}"') from error
+    return value
+
+
+def _url_path(value: str) -> str:
+    if not _one_line(value).startswith("/"):
+        raise ValueError(f'must start with /, as in "/{value}"')
+    return value
+
+
+def _time_of_day(value: object) -> str:
+    time = _quoted(value, 'must be a time in quotes, as in "04:10"')
+    found = re.fullmatch(r"(\d{1,2}):(\d{2})", time)
+    if found is None:
+        raise ValueError(f'must be a time like "04:10", not "{time}"')
+    hour, minute = int(found[1]), int(found[2])
+    if hour > 23:
+        raise ValueError(f'has an hour beyond 23: "{time}"')
+    if minute > 59:
+        raise ValueError(f'has a minute beyond 59: "{time}"')
+    return f"{hour:02}:{minute:02}"
+
+
+def _duration(value: object) -> timedelta:
+    example = f"{value}s" if type(value) is int else "30s"
+    duration = _quoted(value, f'must be a duration in quotes, with its unit, as in "{example}"')
+    found = _DURATION.fullmatch(duration)
+    if found is None:
+        raise ValueError(f'must be a duration like "30s", "5m" or "6h", not "{value}"')
+    seconds = float(found[1]) * _UNITS[found[2]]
+    if seconds <= 0:
+        raise ValueError(f'must be longer than nothing, not "{value}"')
+    if seconds > _LONGEST.total_seconds():
+        raise ValueError(f'must be at most 366 days, not "{value}"')
+    return timedelta(seconds=seconds)
+
+
+def _max_delete(value: object) -> MaxDelete:
+    if type(value) is int and value >= 0:
+        return MaxDelete(share=None, count=value)
+    found = re.fullmatch(r"(\d{1,3}(?:\.\d{1,3})?)%", value) if isinstance(value, str) else None
+    if found is None or float(found[1]) > 100:
+        raise ValueError(f'must be a share from "0%" to "100%" or a number of files, not {shown(value)}')
+    return MaxDelete(share=float(found[1]) / 100)
+
+
+def _number_or(schema: dict[str, Any]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, schema]})
+
+
+def _string(**schema: Any) -> WithJsonSchema:
+    """What an editor may check of a string; the validator beside it says the rest."""
+    return WithJsonSchema({"type": "string", **schema})
+
+
+OneLine = Annotated[str, AfterValidator(_one_line), _string(minLength=1)]
+PythonVersion = Annotated[str, BeforeValidator(_python), _string(pattern=r"^3\.[0-9]{1,2}$")]
+Domain = Annotated[str, AfterValidator(_domain), _string(pattern=r"^[^/:]+\.[^/:]+$")]
+RepositoryPath = Annotated[str, AfterValidator(_repository_path), _string(pattern="^[^/~]")]
+RepositoryFile = Annotated[str, AfterValidator(_repository_file), _string(pattern="^[^/~]")]
+AllowedFile = Annotated[str, AfterValidator(_allowed_file), _string(pattern="^[^/~*]+$")]
+Pattern = Annotated[str, AfterValidator(_gitignore_pattern), _string(minLength=1)]
+ServerPath = Annotated[str, AfterValidator(_server_path), _string(pattern="^[~/]")]
+UrlPath = Annotated[str, AfterValidator(_url_path), _string(pattern="^/")]
+TimeOfDay = Annotated[str, BeforeValidator(_time_of_day), _string(pattern="^([01]?[0-9]|2[0-3]):[0-5][0-9]$")]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(duration_text),
+    _string(pattern=f"^({_DURATION.pattern})$"),
+]
+Deletes = Annotated[
+    MaxDelete,
+    PlainValidator(_max_delete),
+    PlainSerializer(str),
+    _number_or({"type": "string", "pattern": r"^[0-9.]+%$"}),
+]
