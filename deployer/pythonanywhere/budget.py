@@ -226,13 +226,13 @@ class Budget:
         """One process at a time sees and changes the slots."""
         try:
             db = self._db = self._db or self._open()
-            db.execute("BEGIN IMMEDIATE")
             try:
+                db.execute("BEGIN IMMEDIATE")
                 yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
+                db.execute("COMMIT")
+            finally:
+                if db.in_transaction:  # interrupted, at whatever point
+                    db.execute("ROLLBACK")
         except sqlite3.Error as error:
             raise UsageError(
                 f"the request budget {self._file} cannot be used: {error}",
@@ -240,7 +240,8 @@ class Budget:
             ) from error
 
     def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._file, timeout=10, isolation_level=None)
+        # One thread at a time is the caller's promise; it need not be the same thread all the time.
+        db = sqlite3.connect(self._file, timeout=10, isolation_level=None, check_same_thread=False)
         # Nothing here outlives a boot, so nothing has to reach the disk; a killed process is rolled back.
         db.execute("PRAGMA synchronous = OFF")
         db.execute("PRAGMA journal_mode = TRUNCATE").fetchone()

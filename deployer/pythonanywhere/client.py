@@ -48,7 +48,7 @@ class PythonAnywhere:
         on_wait: OnWait | None = None,
         check_stop: CheckStop | None = None,
     ) -> None:
-        from deployer.pythonanywhere.wire import Wire  # noqa: PLC0415 - requests takes long to import
+        from deployer.pythonanywhere.wire import Wire  # requests takes long to import
 
         self.host = _checked_host(host)
         self.username = username
