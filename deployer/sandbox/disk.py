@@ -2,18 +2,22 @@
 
 An account sees `/home/<user>`, `/var/www`, `/var/log` and `/tmp`. Each is a directory of that name below the
 sandbox's data folder, and nothing outside these four can be named: `..` is resolved on paper first, and
-symbolic links are followed as the account would follow them (`/home/alice/x` is in the account's home, not the
-machine's).
+symbolic links are followed as the account would follow them (`/home/alice/x` is in the account's home, not
+the machine's).
 """
 
 import os
 import posixpath
+import shutil
 import stat
 import threading
+import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 QUOTA_BYTES = 512 * 1024 * 1024  # of a free account, by the platform's help page DiskQuota
+MODE = 0o664  # of uploaded files; the real one is not public
 MAX_LINKS = 40  # as Linux: more links than this in one path are a loop
 
 # What a new account's home holds, by the fixtures of the vendor's client pythonanywhere-core.
@@ -49,6 +53,9 @@ class AccountDisk:
         self.quota_bytes = quota_bytes
         self.home = f"/home/{username}"
         self.roots = (self.home, "/var/www", "/var/log", "/tmp")  # noqa: S108 - the account's /tmp, not ours
+        self.uploads = (
+            self.data / "uploads"
+        )  # beside the account's files, so that a rename puts them in place
         self._lock = threading.Lock()
         self._create()
         self._used_bytes = self._count()
@@ -61,7 +68,7 @@ class AccountDisk:
         """The file of this machine behind an absolute account path; it need not exist.
 
         With `follow=False` a link in the last place is not followed: the link itself is meant.
-        Raises OutsideAccountError for relative paths, NUL, anything outside the account's directories, and loops.
+        Raises OutsideAccountError for relative paths, NUL, loops and anything outside the account.
         """
         waiting = _names(path)
         place: list[str] = []  # the names already walked, links resolved
@@ -91,6 +98,55 @@ class AccountDisk:
         """Whether a normalised account path is one of the roots or below one."""
         return any(path == root or path.startswith(root + "/") for root in self.roots)
 
+    @contextmanager
+    def upload(self) -> Iterator[Path]:
+        """A place for a file that is coming in; what is not installed is gone afterwards."""
+        path = self.uploads / uuid.uuid4().hex
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def install(self, upload: Path, target: Path) -> bool:
+        """Put an uploaded file in place of `target`, in one step, as 0664; whether it is new there.
+
+        Raises QuotaExceededError, and OSError where no file can be.
+        """
+        before = self.prepare(target)
+        self.charge(upload.stat().st_size - (before or 0))
+        upload.chmod(MODE)
+        upload.replace(target)
+        return before is None
+
+    def prepare(self, target: Path) -> int | None:
+        """Make the directories above; the bytes that replacing the file frees, None where there is none."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return freed_bytes(target.lstat())
+        except FileNotFoundError:
+            return None
+
+    def settle(self, target: Path, before: int | None) -> None:
+        """Count a file that was written in place, after `prepare`. Raises QuotaExceededError."""
+        target.chmod(MODE)
+        self.charge(target.stat().st_size - (before or 0))
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a file of the account's as the platform itself would."""
+        with self.upload() as upload:
+            upload.write_bytes(data)
+            self.install(upload, self.real(path))
+
+    def remove(self, target: Path) -> None:
+        """Remove a file, a link, or a directory with everything in it. Raises FileNotFoundError."""
+        freed = freed_bytes(target.lstat())
+        if target.is_symlink() or not target.is_dir():
+            target.unlink()
+        else:
+            freed = sum(map(freed_bytes, _walk(target)))
+            shutil.rmtree(target)
+        self.charge(-freed)
+
     def charge(self, size_bytes: int) -> None:
         """Count bytes that are about to be kept (or, negative, were freed). Raises QuotaExceededError."""
         with self._lock:
@@ -104,6 +160,8 @@ class AccountDisk:
         return self.data.joinpath(*names)
 
     def _create(self) -> None:
+        shutil.rmtree(self.uploads, ignore_errors=True)  # what a killed sandbox left
+        self.uploads.mkdir(parents=True)
         home = self.data / self.home[1:]
         is_new = not home.exists()
         for root in self.roots:

@@ -1,0 +1,52 @@
+"""Who answers: a site, when the `Host` is that of a web app; else the sandbox's own control, or the API."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from deployer.sandbox.account import Account
+from deployer.sandbox.api import Api
+from deployer.sandbox.control import PREFIX, Control
+from deployer.sandbox.hosting import SiteRequest
+
+
+class App:
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._api = Api(account)
+        self._control = Control(account)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":  # no site of the platform's web apps speaks WebSocket
+            return
+        domain = self._domain(scope)
+        if domain is not None:
+            await self._visit(domain, scope, receive, send)
+        elif scope["path"].startswith(PREFIX) or scope["path"] + "/" == PREFIX:
+            await self._control(scope, receive, send)
+        else:
+            await self._api(scope, receive, send)
+
+    def _domain(self, scope: Scope) -> str | None:
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+        webapp = self._account.sites.find(host.partition(":")[0])
+        return None if webapp is None else str(webapp.body["domain_name"])
+
+    async def _visit(self, domain: str, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await Request(scope, receive).body()
+        query = b"?" + scope["query_string"] if scope["query_string"] else b""
+        answer = await self._account.sites.respond(
+            domain,
+            SiteRequest(
+                method=scope["method"],
+                target=(scope["raw_path"] + query).decode("latin-1"),
+                headers=tuple((n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]),
+                body=body,
+                client=scope["client"][0] if scope["client"] else "",
+            ),
+        )
+        response = Response(answer.body, answer.status)
+        length = (b"content-length", response.headers["content-length"].encode())
+        kept = [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in answer.headers]
+        response.raw_headers = [*(pair for pair in kept if pair[0] != b"content-length"), length]
+        await response(scope, receive, send)

@@ -1,0 +1,146 @@
+"""`schedule/`: tasks that run daily or hourly, in UTC.
+
+Texts and shapes are those of the API's help page and of the fixtures of pythonanywhere-core.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from starlette.responses import Response
+
+from deployer.sandbox.endpoint import Call, Endpoint
+from deployer.sandbox.fields import Boolean, Choice, Kind, Number, Text
+from deployer.sandbox.replies import NOT_FOUND, RefusalError, detail, refusal, reply
+from deployer.sandbox.store import Record
+
+TASK = "task"
+FIELDS: Mapping[str, Kind] = {
+    "interval": Choice(choices=("daily", "hourly")),
+    "command": Text(blank=False),
+    "hour": Number(most=23, null=True),
+    "minute": Number(most=59),
+    "enabled": Boolean(),
+    "description": Text(),
+}
+REQUIRED = ("interval", "command", "minute")
+NEW = {"enabled": True, "description": "", "hour": None}
+LIMIT_REACHED = "You have reached your maximum number of scheduled tasks"
+LIFETIME = timedelta(days=28)  # until a free account's task has to be extended; the real length is not public
+
+
+async def show_all(call: Call) -> Response:
+    return reply([_shown(call, each) for each in call.account.store.all(TASK)])
+
+
+async def create(call: Call) -> Response:
+    values = _settled(call, NEW, await call.fields(FIELDS, required=REQUIRED))
+    _check_plan(call, values, count=len(call.account.store.all(TASK)) + 1)
+    if _expires(call):
+        values["expiry"] = (datetime.now(UTC).date() + LIFETIME).isoformat()
+    return reply(_shown(call, call.account.store.add(TASK, values)), 201)
+
+
+async def show(call: Call) -> Response:
+    return reply(_shown(call, _task_of(call)))
+
+
+async def replace(call: Call) -> Response:
+    return await _update(call, required=REQUIRED)
+
+
+async def change(call: Call) -> Response:
+    return await _update(call, required=())
+
+
+async def delete(call: Call) -> Response:
+    call.account.store.remove(_task_of(call))
+    return Response(status_code=204)
+
+
+async def _update(call: Call, *, required: tuple[str, ...]) -> Response:
+    task = _task_of(call)
+    values = _settled(call, task.body, await call.fields(FIELDS, required=required))
+    _check_plan(call, values, count=0)
+    return reply(_shown(call, call.account.store.change(task, values)))
+
+
+def _task_of(call: Call) -> Record:
+    task = call.account.store.get(TASK, int(call.params["id"]))
+    if task is None:
+        raise detail(404, NOT_FOUND)
+    return task
+
+
+def _settled(call: Call, before: Mapping[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """The task after a change. Raises RefusalError where interval and hour do not go together."""
+    after = {**before, **values}
+    if after["interval"] == "hourly":
+        if values.get("hour") is not None:
+            raise refusal(400, {"non_field_errors": ["Hourly tasks must not have an hour."]})
+        after["hour"] = None
+    elif after["hour"] is None:
+        if call.switches.daily_without_hour == "refused":
+            raise refusal(400, {"non_field_errors": ["Daily tasks must have an hour."]})
+        after["hour"] = 0
+    return after
+
+
+def _check_plan(call: Call, values: Mapping[str, Any], *, count: int) -> None:
+    limits = call.account.options.limits
+    if limits.tasks == 0 or (values["interval"] == "hourly" and not limits.hourly_tasks):
+        raise _limit_reached(call.switches.task_refusal)
+    if count > limits.tasks:
+        raise _limit_reached(403)
+
+
+def _limit_reached(status: int) -> RefusalError:
+    return detail(status, LIMIT_REACHED)
+
+
+def _expires(call: Call) -> bool:
+    rule = call.switches.task_expiry
+    return rule == "always" or (rule == "free" and call.account.options.limits.expires)
+
+
+def _shown(call: Call, task: Record) -> dict[str, Any]:
+    user, body = call.account.user, task.body
+    return {
+        "id": task.id,
+        "url": f"/api/v0/user/{user}/schedule/{task.id}/",
+        "user": user,
+        "command": body["command"],
+        "description": body["description"],
+        "expiry": body.get("expiry"),
+        "enabled": body["enabled"],
+        "logfile": f"/user/{user}/files/var/log/{_log_name(task)}",
+        "extend_url": f"/user/{user}/schedule/task/{task.id}/extend",
+        "interval": body["interval"],
+        "hour": body["hour"],
+        "minute": body["minute"],
+        "printable_time": _printable_time(body),
+        "can_enable": call.switches.task_can_enable,
+    }
+
+
+def _printable_time(body: Mapping[str, Any]) -> str:
+    if body["interval"] == "hourly":
+        return f"{body['minute']:02} minutes past"
+    return f"{body['hour']:02}:{body['minute']:02}"
+
+
+def _log_name(task: Record) -> str:
+    """As `tasklog-126708-daily-at-1600-echo_foo.log`; how an hourly task's is called is not public."""
+    body = task.body
+    at = f"{body['minute']:02}" if body["hour"] is None else f"{body['hour']:02}{body['minute']:02}"
+    slug = re.sub(r"\W+", "_", body["command"]).strip("_")[:50]
+    return f"tasklog-{task.id}-{body['interval']}-at-{at}-{slug}.log"
+
+
+ENDPOINTS = (
+    Endpoint(name="schedule/", handlers={"GET": show_all, "POST": create}),
+    Endpoint(
+        name="schedule/{id}/", handlers={"GET": show, "PUT": replace, "PATCH": change, "DELETE": delete}
+    ),
+)

@@ -1,0 +1,94 @@
+"""Checking the fields of a body, with the words of Django REST framework."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from deployer.sandbox.bodies import Data
+from deployer.sandbox.replies import refusal
+
+REQUIRED = "This field is required."
+TRUE = frozenset({"t", "y", "yes", "true", "on", "1"})
+FALSE = frozenset({"f", "n", "no", "false", "off", "0"})
+
+
+class InvalidError(Exception):
+    """One field's value is not acceptable; the text says why."""
+
+
+class Kind(Protocol):
+    def read(self, value: Any, *, is_form: bool) -> Any:
+        """The value as the account keeps it. Raises InvalidError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    blank: bool = True
+
+    def read(self, value: Any, *, is_form: bool) -> str:  # noqa: ARG002 - text is text everywhere
+        if value is None:
+            raise InvalidError("This field may not be null.")
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise InvalidError("Not a valid string.")
+        text = str(value).strip()
+        if not text and not self.blank:
+            raise InvalidError("This field may not be blank.")
+        return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    most: int
+    null: bool = False
+
+    def read(self, value: Any, *, is_form: bool) -> int | None:
+        if value is None or (is_form and value == ""):
+            if self.null:
+                return None
+            raise InvalidError("A valid integer is required." if is_form else "This field may not be null.")
+        try:
+            number = int(str(value))
+        except ValueError as error:
+            raise InvalidError("A valid integer is required.") from error
+        if number > self.most:
+            raise InvalidError(f"Ensure this value is less than or equal to {self.most}.")
+        if number < 0:
+            raise InvalidError("Ensure this value is greater than or equal to 0.")
+        return number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boolean:
+    def read(self, value: Any, *, is_form: bool) -> bool:  # noqa: ARG002 - the same words everywhere
+        word = str(value).lower()
+        if word not in TRUE | FALSE:
+            raise InvalidError("Must be a valid boolean.")
+        return word in TRUE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    choices: tuple[str, ...]
+
+    def read(self, value: Any, *, is_form: bool) -> str:  # noqa: ARG002 - the same words everywhere
+        if str(value) not in self.choices:
+            raise InvalidError(f'"{value}" is not a valid choice.')
+        return str(value)
+
+
+def check(data: Data, kinds: Mapping[str, Kind], *, required: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fields that were given and are known. Raises RefusalError, 400, with a list of texts per field."""
+    values: dict[str, Any] = {}
+    errors: dict[str, list[str]] = {}
+    for name, kind in kinds.items():
+        if name not in data.fields:
+            if name in required:
+                errors[name] = [REQUIRED]
+            continue
+        try:
+            values[name] = kind.read(data.fields[name], is_form=data.is_form)
+        except InvalidError as error:
+            errors[name] = [str(error)]
+    if errors:
+        raise refusal(400, errors)
+    return values

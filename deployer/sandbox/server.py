@@ -1,0 +1,245 @@
+"""The sandbox as a whole: opened on a data folder, served from a thread of its own, closed again."""
+
+import asyncio
+import fcntl
+import os
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from deployer.sandbox.account import Account
+from deployer.sandbox.app import App
+from deployer.sandbox.disk import AccountDisk
+from deployer.sandbox.faults import Faults
+from deployer.sandbox.hosting import SiteHosting
+from deployer.sandbox.journal import Entry, Journal
+from deployer.sandbox.options import SandboxOptions
+from deployer.sandbox.replies import TRANSPORT
+from deployer.sandbox.sites import Sites
+from deployer.sandbox.store import Store
+from deployer.sandbox.switches import Switches
+
+ADDRESS = "127.0.0.1"  # and never another: there is no door here that would keep strangers out
+KEEP_ALIVE_S = 75  # as nginx; shorter than a client's pause, it would look like faults that nobody asked for
+THREADS = 32  # visitors and reloads at one time; more wait
+
+log = structlog.get_logger()
+
+
+class DataFolderInUseError(Exception):
+    """Another sandbox is running on this data folder."""
+
+
+class Sandbox:
+    """One account on 127.0.0.1. Raises DataFolderInUseError, or OSError when the port is taken."""
+
+    def __init__(self, options: SandboxOptions, *, follow: Callable[[Entry], None] | None = None) -> None:
+        """`follow` is called with every API request as it is answered, in the thread that serves."""
+        self._options = options
+        self._lock = _claim(options.data)
+        try:
+            self._socket = socket.create_server((ADDRESS, options.port))
+        except OSError:
+            os.close(self._lock)
+            raise
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # head and body are two writes
+        port = self._socket.getsockname()[1]
+        self.url = f"http://{ADDRESS}:{port}"
+        self._disk = AccountDisk(options.data, options.user, quota_bytes=options.quota_bytes)
+        self._store = Store(self._disk.data / "account.sqlite3")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sandbox")
+        token = options.token or _kept_token(self._disk.data / "token")
+        self._hosting = SiteHosting(
+            self._disk,
+            environment={
+                "API_TOKEN": token,
+                "PYTHONANYWHERE_SITE": f"{ADDRESS}:{port}",
+                "PYTHONANYWHERE_DOMAIN": options.platform_domain,
+            },
+            ping_limit_s=options.reload_limit_s,
+        )
+        self._account = Account(
+            options=options,
+            token=token,
+            switches=options.switches,
+            disk=self._disk,
+            store=self._store,
+            sites=Sites(self._store, self._hosting, self._threads),
+            threads=self._threads,
+            journal=Journal(follow),
+        )
+        self._account.sites.load_all(options.switches.static_order)
+        self._loop = asyncio.new_event_loop()
+        self._serving = threading.Event()
+        self._closing = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="sandbox", daemon=True)
+        self._thread.start()
+        self._serving.wait()
+
+    @property
+    def user(self) -> str:
+        return self._account.user
+
+    @property
+    def token(self) -> str:
+        return self._account.token
+
+    @property
+    def disk(self) -> AccountDisk:
+        return self._disk
+
+    @property
+    def faults(self) -> Faults:
+        return self._account.faults
+
+    @property
+    def requests(self) -> Journal:
+        return self._account.journal
+
+    @property
+    def switches(self) -> Switches:
+        return self._account.switches
+
+    def switch(self, **changes: Any) -> None:
+        """Give open questions other answers from now on. Raises ValueError."""
+        self._account.switches = self._account.switches.changed(changes)
+
+    def close(self) -> None:
+        """End every connection and every site's process. The data stays."""
+        if not self._thread.is_alive():
+            return
+        self._loop.call_soon_threadsafe(self._closing.set)
+        self._hosting.close()
+        self._thread.join()
+        self._threads.shutdown()
+        self._store.close()
+        os.close(self._lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        """The HTTP is uvicorn's, the server is not: uvicorn's closes only after waiting, for 0.1 s or more."""
+        config = uvicorn.Config(
+            App(self._account),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+        )
+        config.load()
+        state = ServerState()
+        server = await self._loop.create_server(
+            lambda: Connection(config, state, {}), sock=self._socket, backlog=config.backlog
+        )
+        self._serving.set()
+        await self._closing.wait()
+        self._account.sites.close()
+        server.close()
+        for connection in list(state.connections):
+            connection.transport.abort()
+        for task in list(state.tasks):
+            task.cancel()
+        await asyncio.gather(*state.tasks, return_exceptions=True)
+
+
+class Connection(H11Protocol):
+    """Lets the application reach the connection itself, for the faults that end it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app = _with_transport(self.app, transport)
+
+
+def _with_transport(app: ASGIApp, transport: asyncio.Transport) -> ASGIApp:
+    async def reaching(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, TRANSPORT: transport}, receive, send)
+
+    return reaching
+
+
+def serve(options: SandboxOptions) -> None:
+    """Run a sandbox until SIGINT or SIGTERM, and say on standard output what it is and what it is asked."""
+    stop = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        with Sandbox(options, follow=_log_request) as sandbox:
+            print(_welcome(sandbox, options), flush=True)  # noqa: T201 - this is a command's output
+            stop.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _welcome(sandbox: Sandbox, options: SandboxOptions) -> str:
+    token = "the one you gave" if options.token else f"in {sandbox.disk.data / 'token'}"
+    return f"""\
+A PythonAnywhere account on this machine, until Ctrl-C.
+
+  address  {sandbox.url}
+  user     {sandbox.user} (plan {options.plan})
+  token    {token}
+  files    {sandbox.disk.data}
+  control  {sandbox.url}/_sandbox/
+
+What is different from the platform: no TLS; one account, whose sites answer at the same address under their
+`Host`; scheduled tasks are kept but not run; consoles and databases are not there.
+"""
+
+
+def _log_request(entry: Entry) -> None:
+    log.info(
+        "request",
+        method=entry.method,
+        path=entry.path,
+        status=entry.status,
+        ms=round(entry.seconds * 1000, 1),
+        **({"fault": entry.fault} if entry.fault else {}),
+    )
+
+
+def _claim(data: Path) -> int:
+    """Hold the data folder; the lock ends with this process, however that ends."""
+    data.mkdir(parents=True, exist_ok=True)
+    lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise DataFolderInUseError(
+            f"{data} is in use by another sandbox. Nothing was changed. "
+            "Stop that one, or start this one with another data folder."
+        ) from error
+    return lock
+
+
+def _kept_token(path: Path) -> str:
+    """The token of this data folder, made when it is first used; only its owner can read it."""
+    if not path.exists():
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(20))
+    return path.read_text().strip()

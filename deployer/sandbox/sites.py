@@ -1,0 +1,123 @@
+"""The account's web apps as the hosting sees them: what is kept about one becomes the site that runs."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+import structlog
+
+from deployer.sandbox.hosting import ReloadTimeout, SiteConfig, SiteHosting, SiteRequest, SiteResponse
+from deployer.sandbox.store import Record, Store
+
+WEBAPP = "webapp"
+MAPPING = "static_file"
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+class Sites:
+    """Used by the thread that serves; what may take long runs in `threads`.
+
+    `order` is everywhere the order in which static mappings are tried: by `id`, or by `last-changed`.
+    """
+
+    def __init__(self, store: Store, hosting: SiteHosting, threads: Executor) -> None:
+        self._store = store
+        self._hosting = hosting
+        self._threads = threads
+        self._due: dict[str, asyncio.TimerHandle] = {}
+        self._reloads: set[asyncio.Future[None]] = set()
+
+    def find(self, domain: str) -> Record | None:
+        """The web app of a domain, in whatever case it is spelt."""
+        wanted = domain.lower()
+        return next((each for each in self._store.all(WEBAPP) if owner_of(each) == wanted), None)
+
+    def of_wsgi_file(self, path: str) -> Record | None:
+        """The web app whose WSGI file this account path is."""
+        return next((each for each in self._store.all(WEBAPP) if wsgi_path(owner_of(each)) == path), None)
+
+    def mappings(self, webapp: Record, order: str) -> list[Record]:
+        records = self._store.all(MAPPING, owner=owner_of(webapp))
+        return records if order == "id" else sorted(records, key=lambda each: each.revision)
+
+    def load_all(self, order: str) -> None:
+        """Bring the sites of an earlier sandbox on this data folder back."""
+        for webapp in self._store.all(WEBAPP):
+            self._hosting.load(self._config(webapp, order))
+
+    async def load(self, webapp: Record, order: str) -> None:
+        await self._in_thread(self._hosting.load, self._config(webapp, order))
+
+    async def reload(self, webapp: Record, order: str) -> None:
+        """Raises ReloadTimeout."""
+        await self._in_thread(self._hosting.reload, self._config(webapp, order))
+
+    async def remove(self, domain: str) -> None:
+        """Take a site offline, and forget what was still to be done with it."""
+        if handle := self._due.pop(domain, None):
+            handle.cancel()
+        await self._in_thread(self._hosting.remove, domain)
+
+    async def respond(self, domain: str, request: SiteRequest) -> SiteResponse:
+        return await self._in_thread(self._hosting.respond, domain, request)
+
+    def reload_later(self, domain: str, delay_s: float, order: str) -> None:
+        """Reload by itself in a while; another upload before that changes nothing."""
+        if domain not in self._due:
+            loop = asyncio.get_running_loop()
+            self._due[domain] = loop.call_later(delay_s, self._reload_now, domain, order)
+
+    def close(self) -> None:
+        """Nothing that is due happens any more."""
+        for handle in self._due.values():
+            handle.cancel()
+        for reload in self._reloads:
+            reload.cancel()
+
+    def _reload_now(self, domain: str, order: str) -> None:
+        del self._due[domain]
+        reload = asyncio.ensure_future(self._reload_by_itself(domain, order))
+        self._reloads.add(reload)
+        reload.add_done_callback(self._reloads.discard)
+
+    async def _reload_by_itself(self, domain: str, order: str) -> None:
+        webapp = self.find(domain)
+        try:
+            if webapp:
+                await self.reload(webapp, order)
+        except ReloadTimeout:
+            log.warning("the site was slow to answer after its WSGI file was uploaded", domain=domain)
+
+    async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *args, **kwargs))
+
+    def _config(self, webapp: Record, order: str) -> SiteConfig:
+        body: Mapping[str, Any] = webapp.body
+        mappings = self.mappings(webapp, order)
+        return SiteConfig(
+            domain=body["domain_name"],
+            python_version=body["python_version"],
+            source_directory=body["source_directory"],
+            working_directory=body["working_directory"],
+            virtualenv_path=body["virtualenv_path"],
+            force_https=body["force_https"],
+            static_mappings=tuple((each.body["url"], each.body["path"]) for each in mappings),
+            wsgi_path=wsgi_path(body["domain_name"]),
+        )
+
+
+def owner_of(webapp: Record) -> str:
+    """Under which name a web app's mappings and certificate are kept: they belong to the domain."""
+    domain: str = webapp.body["domain_name"]
+    return domain.lower()
+
+
+def wsgi_path(domain: str) -> str:
+    """By the help page DeployExistingDjangoProject and the vendor's upload.py, which lower-cases it."""
+    return f"/var/www/{domain.lower().replace('.', '_')}_wsgi.py"
