@@ -48,8 +48,8 @@ class Call:
         return self.read_timeout_s + self.size / SLOWEST_UPLOAD
 
 
-class Failure(Exception):  # noqa: N818 - control flow inside this package, never an error that a caller sees
-    """One attempt that failed, on its way to the decision whether to try again."""
+class Failure(Exception):
+    """One attempt that failed, on its way to the decision whether to try again; no caller ever sees it."""
 
     def __init__(self, error: ApiError, *, harmless: bool = False, retry_after_s: float = 0.0) -> None:
         super().__init__(error.message)

@@ -51,10 +51,6 @@ def as_objects(parse: Callable[[JsonObject], T]) -> Callable[[Reply], tuple[T, .
 
 
 def confirmed(reply: Reply) -> None:
-    """The platform says {"status": "OK"}: any JSON object that does not say ERROR will do."""
-    answers.json_object(reply.content_type, reply.read())
-
-
-def accepted(reply: Reply) -> None:
-    """The status is the whole answer; its body is mostly empty."""
-    answers.nothing(reply.content_type, reply.read())
+    """204, or a JSON object that does not say ERROR; mostly {"status": "OK"}."""
+    if reply.status != 204:
+        answers.json_object(reply.content_type, reply.read())

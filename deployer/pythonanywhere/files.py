@@ -10,7 +10,7 @@ from deployer.pythonanywhere import answers
 from deployer.pythonanywhere.body import Body, upload
 from deployer.pythonanywhere.call import Call
 from deployer.pythonanywhere.endpoints import file_address, tree_address
-from deployer.pythonanywhere.family import Family, accepted
+from deployer.pythonanywhere.family import Family, confirmed
 from deployer.pythonanywhere.models import EntryType
 from deployer.pythonanywhere.reply import Reply
 
@@ -44,7 +44,7 @@ class Files(Family):
             size = len(content)
 
         def created(reply: Reply) -> bool:
-            accepted(reply)
+            answers.nothing(reply.content_type, reply.read())
             return reply.status == 201
 
         return self._transport.call(self._path_call("POST", path, upload(content, size)), created)
@@ -55,7 +55,7 @@ class Files(Family):
         After a lost answer the repetition may find nothing: also done, and False.
         """
         try:
-            self._transport.call(self._path_call("DELETE", path), accepted)
+            self._transport.call(self._path_call("DELETE", path), confirmed)
         except NotFound:
             return False
         return True
@@ -95,22 +95,12 @@ class Files(Family):
 
 
 def _check_file(reply: Reply) -> None:
-    """Raises ApiError for a directory and NoAnswer for somebody's HTML.
-
-    The platform sends every file as application/octet-stream, whatever its name, and a directory as JSON
-    (tests of the vendor's client pythonanywhere-core). So HTML is a proxy's page or a login, not even a file
-    whose name ends in .html.
-    """
-    if answers.is_json(reply.content_type):
+    if _holds_directory(reply):
         raise ApiError("it is a directory, not a file")
-    if answers.is_html(reply.content_type):
-        raise NoAnswer(f"an HTML page came instead of the file: {_said(reply)}")
 
 
 def _entries(reply: Reply) -> Mapping[str, EntryType]:
-    if not answers.is_json(reply.content_type):
-        if answers.is_html(reply.content_type):
-            raise NoAnswer(f"an HTML page came instead of the listing: {_said(reply)}")
+    if not _holds_directory(reply):
         raise ApiError("it is a file, not a directory")
     listing = answers.json_value(reply.content_type, reply.read())
     if not isinstance(listing, dict) or not all(isinstance(entry, dict) for entry in listing.values()):
@@ -118,12 +108,23 @@ def _entries(reply: Reply) -> Mapping[str, EntryType]:
     return {name: str(entry.get("type", "")) for name, entry in sorted(listing.items())}
 
 
+def _holds_directory(reply: Reply) -> bool:
+    """Whether the answer is a directory's listing; else it is a file. Raises NoAnswer when it is neither.
+
+    The platform sends every file as application/octet-stream, whatever its name, and a directory as JSON
+    (tests of the vendor's client pythonanywhere-core). So HTML is a proxy's page or a login, not even a file
+    whose name ends in .html, and what has no type at all is nothing.
+    """
+    if answers.is_html(reply.content_type):
+        said = answers.words(reply.content_type, reply.read())
+        raise NoAnswer(f"an HTML page came instead of the file: {said}")
+    if not reply.content_type:
+        raise NoAnswer("an answer without a Content-Type came instead of the file")
+    return answers.is_json(reply.content_type)
+
+
 def _paths(reply: Reply) -> tuple[str, ...]:
     paths = answers.json_value(reply.content_type, reply.read())
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise NoAnswer(f"a list of paths was due, not {json.dumps(paths)[:100]}")
     return tuple(sorted(paths))
-
-
-def _said(reply: Reply) -> str:
-    return answers.words(reply.content_type, reply.read())

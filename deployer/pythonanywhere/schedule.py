@@ -4,7 +4,7 @@ from deployer.errors import NotFound
 from deployer.model.endpoints import Endpoint
 from deployer.pythonanywhere.body import json_body
 from deployer.pythonanywhere.call import Repeat
-from deployer.pythonanywhere.family import Family, accepted, as_object, as_objects
+from deployer.pythonanywhere.family import Family, as_object, as_objects, confirmed
 from deployer.pythonanywhere.models import Task
 
 
@@ -48,7 +48,7 @@ class Schedule(Family):
     def delete(self, id: int) -> bool:  # noqa: A002 - the platform's name
         """True when it was there."""
         try:
-            self._transport.call(self._call("DELETE", Endpoint.SCHEDULE_ITEM, id=id), accepted)
+            self._transport.call(self._call("DELETE", Endpoint.SCHEDULE_ITEM, id=id), confirmed)
         except NotFound:
             return False
         return True

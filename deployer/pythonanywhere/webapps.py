@@ -6,7 +6,7 @@ from deployer.errors import ApiError, NotFound
 from deployer.model.endpoints import Endpoint
 from deployer.pythonanywhere.body import form, json_body
 from deployer.pythonanywhere.call import Repeat
-from deployer.pythonanywhere.family import Family, accepted, as_object, as_objects, confirmed
+from deployer.pythonanywhere.family import Family, as_object, as_objects, confirmed
 from deployer.pythonanywhere.models import Certificate, ReloadOutcome, StaticFile, WebApp
 from deployer.secret import Secret
 
@@ -46,7 +46,7 @@ class WebApps(Family):
     def delete(self, domain: str) -> bool:
         """True when it was there. Files stay."""
         try:
-            self._transport.call(self._call("DELETE", Endpoint.WEBAPP, domain=domain), accepted)
+            self._transport.call(self._call("DELETE", Endpoint.WEBAPP, domain=domain), confirmed)
         except NotFound:
             return False
         return True
@@ -94,7 +94,7 @@ class StaticFiles(Family):
     def delete(self, domain: str, id: int) -> bool:  # noqa: A002 - the platform's name
         """True when it was there."""
         try:
-            self._transport.call(self._call("DELETE", Endpoint.STATIC_FILE, domain=domain, id=id), accepted)
+            self._transport.call(self._call("DELETE", Endpoint.STATIC_FILE, domain=domain, id=id), confirmed)
         except NotFound:
             return False
         return True
@@ -132,7 +132,7 @@ class TLS(Family):
     def delete(self, domain: str) -> bool:
         """True when there was one."""
         try:
-            self._transport.call(self._call("DELETE", Endpoint.SSL, domain=domain), accepted)
+            self._transport.call(self._call("DELETE", Endpoint.SSL, domain=domain), confirmed)
         except NotFound:
             return False
         return True

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_server import DROP, HANG, Answer, ScriptedServer, answer
 
 from deployer.errors import (
     ApiError,
@@ -25,6 +24,7 @@ from deployer.errors import (
 from deployer.model.endpoints import Endpoint
 from deployer.pythonanywhere import Budget, PythonAnywhere, ReloadOutcome, RequestDone, Waiting, WaitReason
 from deployer.secret import Secret
+from tests.pythonanywhere.scripted_server import DROP, HANG, Answer, ScriptedServer, answer
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 DOMAIN = "alice.pythonanywhere.com"
@@ -142,6 +142,15 @@ def test_html_under_the_name_of_a_file_is_not_the_file(connect: Connect) -> None
         ):
             with pytest.raises(NoAnswer, match="Down for maintenance"):
                 call("/home/alice/index.html")
+
+
+def test_an_answer_without_a_type_is_no_file(connect: Connect) -> None:
+    """An empty file has one."""
+    with ScriptedServer(Answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) as server:
+        files = connect(server.host).files
+        for call in (files.read, files.list_directory):
+            with pytest.raises(NoAnswer, match="without a Content-Type"):
+                call("/home/alice/a")
 
 
 def test_an_upload_answered_by_a_page_did_not_happen(connect: Connect) -> None:
