@@ -1,0 +1,58 @@
+"""What the API's half of the sandbox and the hosting half tell each other."""
+
+from dataclasses import dataclass
+
+
+class ReloadTimeout(Exception):  # noqa: N818 - named as subprocess.TimeoutExpired is
+    """The site's first request after a reload took longer than the limit; the new worker stays up.
+
+    The platform reports an error then although the site may be well (its help page ErrorReloadingWebApp).
+    """
+
+
+class IsolationError(Exception):
+    """Sites were to run in the account's own view of the machine, and this machine does not allow it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteConfig:
+    """A web app as its API object names it; paths are the account's, "" where unset."""
+
+    domain: str
+    python_version: str  # "3.12"
+    source_directory: str  # only shown by the platform's pages: running a site never needs it
+    working_directory: str
+    virtualenv_path: str
+    force_https: bool
+    static_mappings: tuple[tuple[str, str], ...]  # (url, account path), in order of id
+    wsgi_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteRequest:
+    method: str
+    target: str  # as in the request line: path, then ? and query
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    client: str  # address
+
+    def header(self, name: str) -> str:
+        """The first header of that name in any case, or ""."""
+        return next((value for known, value in self.headers if known.lower() == name), "")
+
+    @property
+    def path(self) -> str:
+        """Still percent-encoded."""
+        return self.target.partition("?")[0]
+
+    @property
+    def is_secure(self) -> bool:
+        """The sandbox's one port stands for the site's HTTPS port, unless the request says that it came by HTTP."""
+        return self.header("x-forwarded-proto").lower() != "http"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteResponse:
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes

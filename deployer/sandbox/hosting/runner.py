@@ -1,0 +1,264 @@
+"""Runs one web app: the process behind `worker.py`.
+
+The Python that the web app names runs this file, 3.6 to 3.14, so it is a single file, imports the standard
+library only and keeps to the syntax of 3.6.
+
+The sandbox sends each request as a socket of its own through the control socket, and they are answered one after
+the other: a free account has one worker. Both ways one line of JSON comes first and the body after it. The end of
+the control socket asks this process to finish the request at hand and leave.
+"""
+
+import array
+import fcntl
+import importlib.machinery
+import importlib.util
+import io
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+import types
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+
+Headers = List[Tuple[str, str]]
+Application = Callable[..., Iterable[bytes]]
+
+STDOUT, STDERR = 1, 2
+FRESH_S = 2.0  # two writes of one source within its bytecode's resolution of a second must not look alike
+
+
+class StampedFile(io.RawIOBase):
+    """A log that begins each line with the time, in UTC, as the platform's logs do."""
+
+    def __init__(self, descriptor: int, stamp: Callable[[], str]) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._stamp = stamp
+        self._at_line_start = True
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def write(self, data: Any) -> int:
+        stamped = []
+        for line in bytes(data).splitlines(True):
+            stamped.append(self._stamp().encode() + line if self._at_line_start else line)
+            self._at_line_start = line.endswith(b"\n")
+        os.write(self._descriptor, b"".join(stamped))
+        return len(data)
+
+
+def server_stamp() -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S ", time.gmtime())
+
+
+def error_stamp() -> str:
+    now = time.time()
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now)) + ",%03d: " % (now % 1 * 1000)
+
+
+def open_logs() -> None:
+    """Standard output goes to the server log and standard error to the error log: both are open already."""
+    for name, descriptor, stamp in (("stdout", STDOUT, server_stamp), ("stderr", STDERR, error_stamp)):
+        log: Any = StampedFile(descriptor, stamp)
+        setattr(sys, name, io.TextIOWrapper(log, "utf-8", "backslashreplace", line_buffering=True))
+
+
+def keep_log(descriptor: int, path: str) -> None:
+    """People delete logs through the API: from the next request on, the file of that name is written again."""
+    try:
+        if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+            return
+    except FileNotFoundError:
+        pass
+    fresh = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o664)
+    os.dup2(fresh, descriptor)
+    os.close(fresh)
+
+
+def die_with_sandbox(lifeline: int) -> None:
+    """Have the kernel kill this process group once the sandbox's end of the pipe is closed.
+
+    It happens however the sandbox ends, and even where the application never gives the interpreter back.
+    (PR_SET_PDEATHSIG would not do: it watches the thread that started us, which may end earlier.)
+    """
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(lifeline, getattr(fcntl, "F_SETSIG", 10), signal.SIGKILL)
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([lifeline], [], [], 0)[0]:
+        os._exit(1)  # it had ended before the kernel was asked
+
+
+def cache_settled_sources_only() -> None:
+    """Write bytecode as usual, except for sources changed a moment ago.
+
+    Bytecode knows its source by size and whole seconds. The platform takes seconds for a deployment; here two
+    versions may arrive within one, and the second would run as the first.
+    """
+    loader: Any = importlib.machinery.SourceFileLoader
+    write = loader.set_data
+
+    def write_settled(self: Any, path: str, data: bytes, **options: Any) -> None:
+        source = importlib.util.source_from_cache(path)
+        if time.time() - os.stat(source).st_mtime > FRESH_S:
+            write(self, path, data, **options)
+
+    loader.set_data = write_settled
+
+
+def print_failure() -> None:
+    """The traceback of the exception being handled, less the frames of this file."""
+    kind, error, frames = sys.exc_info()
+    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next
+    print("Error running WSGI application", file=sys.stderr)
+    traceback.print_exception(kind, error, frames)
+
+
+def load(path: str) -> Optional[Application]:
+    """The WSGI file's `application`; None, and a traceback in the error log, where there is none."""
+    module = types.ModuleType("wsgi")
+    module.__file__ = path
+    sys.modules["wsgi"] = module
+    try:
+        with open(path, "rb") as file:
+            source = file.read()
+        exec(compile(source, path, "exec"), module.__dict__)
+        application: Application = getattr(module, "application")
+        if not callable(application):
+            raise TypeError("%s: `application` cannot be called" % path)
+        return application
+    except BaseException:
+        print_failure()
+        return None
+
+
+def checked(status: str, headers: Headers) -> Tuple[str, Headers]:
+    """Raises ValueError or TypeError for what cannot be sent: PEP 3333 leaves this to the server."""
+    int(status[:3])
+    for text in [status] + [part for header in headers for part in header]:
+        text.encode("latin-1")
+        if any(character in text for character in "\r\n\0"):
+            raise ValueError("control character in %r" % text)
+    return status, [(name, value) for name, value in headers]
+
+
+def run(application: Application, environ: Dict[str, Any]) -> Tuple[str, Headers, bytes]:
+    """One request by PEP 3333, with the whole answer collected; raises whatever the application raises."""
+    head: List[Tuple[str, Headers]] = []
+    body: List[bytes] = []
+
+    def start_response(status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], None]:
+        if exc_info and any(body):
+            raise exc_info[1].with_traceback(exc_info[2])
+        if head and not exc_info:
+            raise RuntimeError("start_response was called twice without exc_info")
+        head[:] = [checked(status, headers)]
+        return body.append
+
+    result = application(environ, start_response)
+    try:
+        for chunk in result:
+            if chunk and not head:
+                raise RuntimeError("the application sent a body before it called start_response")
+            body.append(chunk)
+    finally:
+        close = getattr(result, "close", None)
+        if close:
+            close()
+    if not head:
+        raise RuntimeError("the application never called start_response")
+    return head[0][0], head[0][1], b"".join(body)
+
+
+class FileWrapper:
+    """`wsgi.file_wrapper`: a file as an iterable of blocks."""
+
+    def __init__(self, file: Any, block_size: int = 8192) -> None:
+        self._file = file
+        self._block_size = block_size
+        if hasattr(file, "close"):
+            self.close = file.close
+
+    def __iter__(self) -> Any:
+        return iter(lambda: self._file.read(self._block_size), b"")
+
+
+def wsgi_variables(scheme: str, body: bytes) -> Dict[str, Any]:
+    return {
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scheme,
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "wsgi.file_wrapper": FileWrapper,
+    }
+
+
+def answer(application: Optional[Application], environ: Dict[str, Any]) -> Tuple[Dict[str, Any], bytes]:
+    if application is None:
+        return {"failure": "broken"}, b""
+    try:
+        status, headers, body = run(application, environ)
+    except BaseException:
+        print_failure()
+        return {"failure": "exception"}, b""
+    return {"status": status, "headers": headers}, body
+
+
+def serve(connection: socket.socket, application: Optional[Application]) -> None:
+    with connection.makefile("rwb") as stream:
+        line = stream.readline()
+        if not line.endswith(b"\n"):
+            return  # the sandbox gave up waiting for its turn
+        request = json.loads(line.decode())
+        body = stream.read(request["size"])
+        environ = dict(request["environ"], **wsgi_variables(request["scheme"], body))
+        head, content = answer(application, environ)
+        head["size"] = len(content)
+        stream.write(json.dumps(head).encode() + b"\n" + content)
+
+
+def next_connection(control: socket.socket) -> Optional[socket.socket]:
+    """The next request's socket; None when the sandbox wants this process to end."""
+    descriptors = array.array("i", [0])
+    _, messages, _, _ = control.recvmsg(1, socket.CMSG_SPACE(descriptors.itemsize))
+    if not messages:
+        return None
+    descriptors = array.array("i", messages[0][2])
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=descriptors[0])
+
+
+def main() -> None:
+    settings = json.loads(sys.argv[1])
+    die_with_sandbox(settings["lifeline"])
+    os.close(settings["script"])
+    open_logs()
+    cache_settled_sources_only()
+    sys.argv[:] = ["uwsgi"]
+    sys.path[0] = os.path.dirname(settings["wsgi_file"])
+    application = load(settings["wsgi_file"])
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=settings["control"])
+    while True:
+        connection = next_connection(control)
+        if connection is None:
+            return
+        keep_log(STDOUT, settings["server_log"])
+        keep_log(STDERR, settings["error_log"])
+        with connection:
+            try:
+                serve(connection, application)
+            except OSError:
+                pass  # nobody waits for this answer any more
+
+
+main()
