@@ -18,7 +18,9 @@ from deployer.sandbox import Sandbox, SandboxOptions
 
 USER = "alice"
 BOOKS_BEFORE = '{"title": "Momo", "author": "Michael Ende"}'
-BOOKS_AFTER = '{"title": "Momo", "author": "Michael Ende"},\n  {"title": "Kindred", "author": "Octavia E. Butler"}'
+BOOKS_AFTER = (
+    '{"title": "Momo", "author": "Michael Ende"},\n  {"title": "Kindred", "author": "Octavia E. Butler"}'
+)
 
 
 def run(console: Console) -> None:
@@ -50,10 +52,16 @@ class Demo:
         }
 
     def tell(self) -> None:
-        self.say("1. A local PythonAnywhere is running, with the real limits: 40 requests a minute per endpoint.")
-        self.console.print(f"   API at {self.sandbox.url}, account {USER}, its disk below {self.sandbox.disk.data}\n")
+        self.say(
+            "1. A local PythonAnywhere is running, with the real limits: 40 requests a minute per endpoint."
+        )
+        self.console.print(
+            f"   API at {self.sandbox.url}, account {USER}, its disk below {self.sandbox.disk.data}\n"
+        )
 
-        self.say("2. A git repository with a small site: an application, a template, static files, a daily task.")
+        self.say(
+            "2. A git repository with a small site: an application, a template, static files, a daily task."
+        )
         self.make_repository()
         self.git("log", "--oneline")
 
@@ -62,7 +70,9 @@ class Demo:
         self.visit("/")
         self.visit("/static/shelf.css")
 
-        self.say("4. A commit that changes one file and deletes another. First the plan, then the deployment.")
+        self.say(
+            "4. A commit that changes one file and deletes another. First the plan, then the deployment."
+        )
         self.change()
         self.deployer("plan")
         self.deployer("sync")
@@ -88,7 +98,9 @@ class Demo:
 
     def change(self) -> None:
         books = self.repository / "books.json"
-        books.write_text(books.read_text(encoding="utf-8").replace(BOOKS_BEFORE, BOOKS_AFTER), encoding="utf-8")
+        books.write_text(
+            books.read_text(encoding="utf-8").replace(BOOKS_BEFORE, BOOKS_AFTER), encoding="utf-8"
+        )
         (self.repository / "static" / "old-logo.txt").unlink()
         self.git("commit", "--quiet", "--all", "--message", "Add Kindred, drop the old logo")
         self.git("show", "--stat", "--oneline", "HEAD")
@@ -112,11 +124,13 @@ class Demo:
 
     def visit(self, path: str, *, status: int = 200) -> None:
         """Ask the site as a visitor would and show what it says."""
-        import requests  # noqa: PLC0415 - not needed before there is a site
+        import requests
 
         domain = f"{USER}.pythonanywhere.com"
         with requests.get(self.sandbox.url + path, headers={"Host": domain}, timeout=30) as answer:
-            self.console.print(f"[cyan]GET http://{domain}{path}[/cyan] -> {answer.status_code}", highlight=False)
+            self.console.print(
+                f"[cyan]GET http://{domain}{path}[/cyan] -> {answer.status_code}", highlight=False
+            )
             for line in answer.text.splitlines():
                 self.console.print(f"   {line}", highlight=False, markup=False)
             if answer.status_code != status:

@@ -47,7 +47,7 @@ def wait_until_well(
 
 
 def _ask(url: str, host_header: str | None, check: HealthCheck, *, timeout_s: float, tries: int) -> Answer:
-    import requests  # noqa: PLC0415 - heavy, and most commands ask no site
+    import requests
 
     began = monotonic()
     headers = {"User-Agent": "deployer health check"} | ({"Host": host_header} if host_header else {})

@@ -37,22 +37,25 @@ class Project:
 def recognise(paths: Sequence[str], read: Callable[[str], str]) -> Project:
     """The most telling file wins: manage.py, then Flask, FastAPI, a bare WSGI callable, index.html."""
     folders = tuple(sorted({path.split("/")[0] for path in paths if "/" in path}))
-    shallow = sorted((path for path in paths if path.endswith(".py")), key=lambda path: (path.count("/"), path))
+    shallow = sorted(
+        (path for path in paths if path.endswith(".py")), key=lambda path: (path.count("/"), path)
+    )
     for path in shallow:
         if path.rpartition("/")[2] == "manage.py" and (found := _SETTINGS_MODULE.search(read(path))):
-            return Project(
-                kind="Django", found_in=path, module=found[1], root=dirname(path), folders=folders
-            )
+            return Project(kind="Django", found_in=path, module=found[1], root=dirname(path), folders=folders)
     sources = [(path, read(path)) for path in shallow if "test" not in path][:200]
-    for kind, pattern in (("Flask", _FLASK), ("FastAPI", _FASTAPI), ("Flask", _FLASK_FACTORY), ("WSGI", _WSGI_CALLABLE)):
+    for kind, pattern in (
+        ("Flask", _FLASK),
+        ("FastAPI", _FASTAPI),
+        ("Flask", _FLASK_FACTORY),
+        ("WSGI", _WSGI_CALLABLE),
+    ):
         for path, text in sources:
             if (found := pattern.search(text)) and (pattern is not _FLASK_FACTORY or "flask" in text.lower()):
                 name = next(group for group in found.groups() if group)
                 module, root = _module(path, paths)
                 call = f"{name}()" if pattern is _FLASK_FACTORY else name
-                return Project(
-                    kind=kind, found_in=path, module=module, name=call, root=root, folders=folders
-                )
+                return Project(kind=kind, found_in=path, module=module, name=call, root=root, folders=folders)
     if "index.html" in paths:
         return Project(kind="static site", found_in="index.html", folders=folders)
     return Project(kind="unknown", folders=folders)
@@ -87,8 +90,7 @@ def wsgi_text(project: Project, target: str) -> str | None:
         case "Flask" if project.name.endswith("()"):
             factory = project.name.removesuffix("()")
             return (
-                f"{head}\nfrom {project.module} import {factory}  # noqa: E402\n\n"
-                f"application = {factory}()\n"
+                f"{head}\nfrom {project.module} import {factory}  # noqa: E402\n\napplication = {factory}()\n"
             )
         case "Flask" | "WSGI":
             alias = "" if project.name == "application" else " as application"
@@ -148,8 +150,18 @@ def config_text(project: Project, target: str, *, python: str) -> str:
 
 def _static_lines(project: Project) -> list[str]:
     if project.kind == "static site":
-        return ["[[static]]                          # the platform serves the whole site", 'url = "/"', 'path = "."', ""]
+        return [
+            "[[static]]                          # the platform serves the whole site",
+            'url = "/"',
+            'path = "."',
+            "",
+        ]
     for folder in ("staticfiles", "static", "assets"):
         if folder in project.folders:
-            return ["[[static]]", f'url = "/{"static" if folder == "staticfiles" else folder}/"', f'path = "{folder}/"', ""]
+            return [
+                "[[static]]",
+                f'url = "/{"static" if folder == "staticfiles" else folder}/"',
+                f'path = "{folder}/"',
+                "",
+            ]
     return ["# [[static]]", '# url = "/static/"', '# path = "static/"', ""]

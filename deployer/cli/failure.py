@@ -7,6 +7,8 @@ import sys
 import traceback
 from typing import Any
 
+import typer
+
 from deployer import __version__
 from deployer.errors import DeployerError, ExitStatus
 
@@ -28,7 +30,7 @@ def show(error: DeployerError) -> None:
         )
     else:
         parts = (f"deployer: {error.message}", error.left, error.hint)
-        print("\n".join(part for part in parts if part), file=sys.stderr)  # noqa: T201 - this is the output
+        typer.echo("\n".join(part for part in parts if part), err=True)
 
 
 def show_interrupted() -> None:
@@ -47,11 +49,11 @@ def show_bug(error: Exception) -> None:
     if wants_json():
         _line(event="bug", error=str(error), traceback=trace, exit_status=int(ExitStatus.BUG))
         return
-    print(  # noqa: T201 - this is the output
+    typer.echo(
         f"deployer: a bug of ours: {type(error).__name__}: {error}\n"
         f"Please report it with these lines (deployer {__version__}, Python {platform.python_version()}):\n\n"
         f"{trace}",
-        file=sys.stderr,
+        err=True,
     )
 
 
@@ -61,4 +63,4 @@ def close_broken_pipe() -> None:
 
 
 def _line(**fields: Any) -> None:
-    print(json.dumps(fields, ensure_ascii=False), flush=True)  # noqa: T201 - this is the output
+    typer.echo(json.dumps(fields, ensure_ascii=False))

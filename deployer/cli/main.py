@@ -17,7 +17,7 @@ app = typer.Typer(
 )
 
 
-def _print_version(value: bool) -> None:  # noqa: FBT001 - typer calls it with the option's value
+def _print_version(value: bool) -> None:
     if value:
         typer.echo(f"deployer {__version__}")
         raise typer.Exit

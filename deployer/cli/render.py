@@ -64,7 +64,7 @@ def cost_line(plan: Plan, *, per_minute: int) -> str:
 
 
 def summary(plan: Plan) -> str:
-    """"3 create, 1 update, reload": the shape of a plan in one line."""
+    """The shape of a plan in one line, like "3 create, 1 update, reload"."""
     counts = plan.counts()
     return ", ".join(kind if kind == "reload" else f"{number} {kind}" for kind, number in counts.items())
 
@@ -90,12 +90,14 @@ def outcome_lines(outcome: Outcome, commit: Commit, url: str, *, requests: int) 
     done = summary(outcome.plan) or "nothing to send"
     yield f"{done}: {size(outcome.plan.bytes_sent)}, {cost}, {took}"
     if outcome.answer is not None and outcome.answer.status is not None:
-        yield f'{url} answered {outcome.answer.status} in {outcome.answer.seconds:.2f} s'
+        yield f"{url} answered {outcome.answer.status} in {outcome.answer.seconds:.2f} s"
     yield f'live: {commit.short} "{commit.subject}" (deployment {outcome.deployment.id})'
 
 
 def event_line(event: dict[str, Any]) -> str:
     """One kept event as a line: time, name, then the rest as key=value."""
-    rest = {k: v for k, v in event.items() if k not in {"timestamp", "event", "level", "deployment", "domain"}}
+    rest = {
+        k: v for k, v in event.items() if k not in {"timestamp", "event", "level", "deployment", "domain"}
+    }
     pairs = " ".join(f"{key}={value}" for key, value in rest.items())
     return f"{event['timestamp'][11:23]}  {event['level']:<7}  {event['event']}  {pairs}".rstrip()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from deployer import health
 from deployer.deployment.evidence import gather
-from deployer.deployment.execute import Execution, without_reload
+from deployer.deployment.execute import Execution
 from deployer.deployment.observe import Observation, observe
 from deployer.deployment.record import Record, busy, intent
 from deployer.deployment.site_work import SiteWork
@@ -48,19 +48,21 @@ def preview(work: SiteWork, commit: Commit, overrides: Overrides) -> Preview:
     manifest = Record(work.site, work.api).read()
     observation = observe(work, commit, manifest, overrides)
     work.reporter.finished()
-    taken = str(busy(work.site, manifest.pending).message) if observation.busy else ""
+    taken = str(busy(work.site.domain, manifest.pending).message) if observation.busy else ""
     return Preview(plan=decide(observation.facts).plan, manifest=observation.facts.manifest, busy=taken)
 
 
-def deploy(work: SiteWork, commit: Commit, overrides: Overrides) -> Outcome:
-    """Bring the commit to the server, whole and checked.
+def deploy(
+    work: SiteWork, commit: Commit, overrides: Overrides, *, spoilt: frozenset[str] = frozenset()
+) -> Outcome:
+    """Bring the commit to the server, whole and checked; `spoilt` paths are sent again.
 
     Raises Refused before anything is written, SiteBusy, Temporary and other ApiErrors with what was
     left behind, NeedsPerson when the site does not answer as it should.
     """
     domain = work.site.domain
     with exclusive(work.state.locks, domain, doing=f"commit {commit.short}"), _begun(work, commit) as run:
-        observation = observe(work, commit, run.record.read(), overrides)
+        observation = observe(work, commit, run.record.read(), overrides, spoilt)
         run.observed(observation)
         decision = decide(observation.facts)
         plan = decision.plan
@@ -70,7 +72,7 @@ def deploy(work: SiteWork, commit: Commit, overrides: Overrides) -> Outcome:
         if plan.is_noop:
             return run.ended(Status.UNCHANGED, plan, None)
         if observation.busy:
-            raise busy(work.site, observation.facts.manifest.pending)
+            raise busy(work.site.domain, observation.facts.manifest.pending)
         work.reporter.planned(plan)
         if not plan.actions:
             run.record.write(_completed(observation, decision, decision.settled, run.live()))
@@ -95,7 +97,6 @@ class _Run:
         work, plan = self.work, decision.plan
         pending = intent(
             plan,
-            work.site,
             self.deployment,
             owner=work.state.owner,
             who=work.who,
@@ -103,19 +104,18 @@ class _Run:
         )
         self.record.claim(observation.facts.manifest, pending)
         log.info("claimed", until=pending.expires.isoformat())
-        execution = Execution(work, observation, self.deployment.id, decision.settled)
-        steps = without_reload(plan.actions)
-        execution.run(steps)
+        execution = Execution(work, observation, plan, self.deployment.id, decision.settled)
+        execution.run()
         answer = None
-        if len(steps) < len(plan.actions):
-            self._reload(plan.actions[-1])
+        if (reload := plan.reload) is not None:
+            self._reload(reload)
             answer = self._check()
             if not answer.well:
                 # Not live, but what is on the server is known to the byte: the next run need not guess.
                 previous = observation.facts.manifest.live
-                self.record.write(_completed(observation, decision, execution.applied, previous))
+                self.record.write(_completed(observation, decision, execution.settings.applied, previous))
                 raise self._not_well(answer, gather(work, answer.excerpt), previous)
-        self.record.write(_completed(observation, decision, execution.applied, self.live()))
+        self.record.write(_completed(observation, decision, execution.settings.applied, self.live()))
         log.info("live", commit=self.commit.id, url=work.site_url)
         return self.ended(Status.LIVE, plan, answer)
 
@@ -128,13 +128,12 @@ class _Run:
         log.info("deployment_ended", status=status, seconds=ended.seconds)
         return Outcome(deployment=ended, plan=plan, answer=answer)
 
-    def _reload(self, action: object) -> None:
+    def _reload(self, action: Reload) -> None:
         """An answer that was lost or late does not say that the reload failed: the check after it tells.
 
         A fault is tried once more after a look at the site, as the platform's help page "Error
         reloading web app" advises.
         """
-        assert isinstance(action, Reload)  # noqa: S101 - the planner puts it last
         api, domain = self.work.api, self.work.site.domain
         for attempt in (1, 2):
             try:
@@ -174,7 +173,7 @@ class _Run:
         )
         back = f"deployer sync {previous.commit[:10]}" if previous else "deployer sync"
         return NeedsPerson(
-            f"{self.work.site.domain} does not answer as it should after the reload: {answer.problem}\n{evidence}",
+            f"{self.work.site.domain} does not answer as it should: {answer.problem}\n{evidence}",
             left=f"All files of {self.commit.short} are on the server and the site runs them. {before}",
             hint=f"Mend it and run `deployer sync` again, or type `{back}`."
             if previous

@@ -10,8 +10,11 @@ from deployer.git import Contents
 from deployer.model.digest import blob_digest
 from deployer.model.files import Change, Commit, FileEntry
 from deployer.model.manifest import FileTable, Manifest
+from deployer.model.site import Site
 from deployer.planning import guards
 from deployer.planning.changes import (
+    IN_DOUBT,
+    SPOILT,
     compare,
     count_after,
     diff_base,
@@ -35,23 +38,36 @@ class Observation:
     """Somebody else's deployment of this site is under way."""
 
 
-def observe(work: SiteWork, commit: Commit, manifest: Manifest, overrides: Overrides) -> Observation:
-    """Ask git what the commit ships and the server what is there."""
+def observe(
+    work: SiteWork,
+    commit: Commit,
+    manifest: Manifest,
+    overrides: Overrides,
+    spoilt: frozenset[str] = frozenset(),
+) -> Observation:
+    """Ask git what the commit ships and the server what is there.
+
+    `spoilt` are shipped paths, relative to the target or the WSGI file's own, that a comparison
+    found with other content.
+    """
     site = work.site
     contents = work.repository.contents(commit, site.files)
     wsgi = _wsgi_content(work, commit)
     wanted = _Wanted.of(work, commit, manifest)
     listing = _Survey(work, wanted.changes).listing
-    changes = restore_vanished(wanted.changes, wanted.manifest, listing)
+    ours = spoilt - {site.wsgi_path}
+    changes = reopen(wanted.changes, ours, wanted.manifest.files, before=SPOILT) if ours else wanted.changes
+    changes = restore_vanished(changes, wanted.manifest, listing)
     survey = _Survey(work, changes, listing)
     survey.settle_doubts()
     entry = _entry(wsgi, commit) if wsgi is not None else None
-    doubt = in_doubt(site, wanted.manifest, entry.digest if entry else None)
+    recorded = _without_spoilt_wsgi(wanted.manifest, site, spoilt)
+    doubt = in_doubt(site, recorded, entry.digest if entry else None)
     live = read_settings(work, doubt)
     facts = Facts(
         site=site,
         commit=commit,
-        manifest=wanted.manifest,
+        manifest=recorded,
         changes=changes,
         shipped=wanted.shipped,
         listing=listing,
@@ -95,7 +111,7 @@ class _Wanted:
         confirmed = work.state.confirmed(recorded.pending.deployment) if recorded.pending else {}
         manifest, doubts = settle(recorded, confirmed)
         snapshot = work.repository.snapshot(commit, rules)
-        changes = reopen(compare(manifest.files, snapshot), doubts, snapshot)
+        changes = reopen(compare(manifest.files, snapshot), doubts, snapshot.files, before=IN_DOUBT)
         return cls(manifest=manifest, changes=changes, shipped=len(snapshot.files), plain=snapshot.plain)
 
 
@@ -111,7 +127,7 @@ class _Survey:
     def settle_doubts(self) -> None:
         """List directories until every path that would be created or deleted is proven."""
         for change in self.changes:
-            if change.before is None or change.after is None or change.before == "":
+            if change.before is None or change.after is None or change.before == IN_DOUBT:
                 self._prove(self.site.on_server(change.path))
         for change in self.changes:
             path = self.site.on_server(change.path)
@@ -185,6 +201,13 @@ def _wsgi_content(work: SiteWork, commit: Commit) -> bytes | None:
             hint="The path is relative to the top of the repository, and the file has to be committed.",
         )
     return content
+
+
+def _without_spoilt_wsgi(manifest: Manifest, site: Site, spoilt: frozenset[str]) -> Manifest:
+    """Ours, but holding something else: no digest matches it."""
+    if site.wsgi_path not in spoilt:
+        return manifest
+    return replace(manifest, settings=replace(manifest.settings, wsgi=SPOILT))
 
 
 def _entry(content: bytes, commit: Commit) -> FileEntry:

@@ -70,7 +70,9 @@ def _drift(work: SiteWork, manifest: Manifest) -> str:
     missing = restore_vanished((), manifest, listing)
     if missing:
         names = ", ".join(change.path for change in missing[:3])
-        return f"{len(missing)} of {len(manifest.files)} files are missing ({names}): `deployer sync` sends them"
+        return (
+            f"{len(missing)} of {len(manifest.files)} files are missing ({names}): `deployer sync` sends them"
+        )
     return f"all names of {len(manifest.files)} files are there; `deployer verify` compares their content"
 
 

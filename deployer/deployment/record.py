@@ -49,13 +49,11 @@ class Record:
         self.write(claimed)
         there = self.read().pending
         if there is None or there.deployment != pending.deployment:
-            raise busy(self.site, there)
+            raise busy(self.site.domain, there)
         return claimed
 
 
-def intent(
-    plan: Plan, site: Site, deployment: Deployment, *, owner: str, who: str, per_minute: int
-) -> Pending:
+def intent(plan: Plan, deployment: Deployment, *, owner: str, who: str, per_minute: int) -> Pending:
     """What is about to be done, for whoever comes next: us after a kill, or another deployer."""
     now = datetime.now(UTC)
     lease = max(SHORTEST_LEASE, timedelta(seconds=2 * plan.seconds_under_limit(per_minute)))
@@ -77,15 +75,15 @@ def is_busy(manifest: Manifest, *, owner: str) -> bool:
     return pending is not None and pending.owner != owner and pending.expires > datetime.now(UTC)
 
 
-def busy(site: Site, pending: Pending | None) -> SiteBusy:
+def busy(domain: str, pending: Pending | None) -> SiteBusy:
     """The error that names the other deployer."""
     if pending is None:
         return SiteBusy(
-            f"{site.domain} was taken by another deployer while we were about to begin",
+            f"{domain} was taken by another deployer while we were about to begin",
             hint="Run it again in a moment.",
         )
     return SiteBusy(
-        f"{site.domain} is being deployed by {pending.who}: commit {pending.commit[:10]}, "
+        f"{domain} is being deployed by {pending.who}: commit {pending.commit[:10]}, "
         f"deployment {pending.deployment}, since {pending.started:%Y-%m-%d %H:%M:%S} UTC",
         hint=f"Wait until it has ended; its claim ends at {pending.expires:%Y-%m-%d %H:%M:%S} UTC by itself.",
     )

@@ -3,13 +3,17 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
+from deployer.deployment.deploy import Outcome, deploy
+from deployer.deployment.record import Record
 from deployer.deployment.site_work import SiteWork
-from deployer.errors import NotFound
+from deployer.errors import NotFound, UsageError
 from deployer.model.digest import blob_digest
 from deployer.model.files import FileEntry
 from deployer.model.manifest import Manifest
 from deployer.planning.patterns import PathPatterns
+from deployer.planning.planner import Overrides
 
 
 class Fault(StrEnum):
@@ -30,25 +34,51 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """Every file that was compared, and every difference."""
+    """What was compared, and every difference."""
 
+    commit: str
+    """The commit whose files they are, as recorded."""
     compared: int
     differences: tuple[Difference, ...]
     kept: int
     """Files below `keep`: the site may write them, so they are not compared."""
 
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "commit": self.commit,
+            "compared": self.compared,
+            "kept": self.kept,
+            "differences": [{"path": d.path, "fault": str(d.fault)} for d in self.differences],
+        }
 
-def verify(work: SiteWork, manifest: Manifest) -> Verification:
-    """Compare every recorded file, one request each; costs a minute per forty files on the platform."""
+
+def verify(work: SiteWork) -> Verification:
+    """Compare every recorded file, one request each; costs a minute per forty files on the platform.
+
+    Raises UsageError when nothing is recorded.
+    """
+    manifest = Record(work.site, work.api).read()
+    if manifest.commit is None:
+        raise UsageError(
+            f"nothing is recorded as shipped to {work.site.domain}", hint="`deployer sync` ships something."
+        )
     keep = PathPatterns(work.site.files.keep)
     files = {path: entry for path, entry in manifest.files.items() if path not in keep}
     differences = [*_files(work, files, manifest.target), *_wsgi(work, manifest)]
     work.reporter.finished()
     return Verification(
+        commit=manifest.commit,
         compared=len(files) + (manifest.settings.wsgi is not None),
         differences=tuple(differences),
         kept=len(manifest.files) - len(files),
     )
+
+
+def heal(work: SiteWork, found: Verification) -> Outcome:
+    """Send again what differs, by an ordinary deployment of the commit that is recorded."""
+    commit = work.repository.resolve(found.commit)
+    spoilt = frozenset(difference.path for difference in found.differences)
+    return deploy(work, commit, Overrides(), spoilt=spoilt)
 
 
 def _files(work: SiteWork, files: Mapping[str, FileEntry], target: str) -> Iterator[Difference]:

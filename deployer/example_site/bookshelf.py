@@ -27,6 +27,8 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
 def shelf() -> str:
     """The page, from the template and the data as they are on disk now."""
     books = json.loads((HERE / "books.json").read_text(encoding="utf-8"))
-    rows = "\n".join(f"      <li><b>{escape(book['title'])}</b>, {escape(book['author'])}</li>" for book in books)
+    rows = "\n".join(
+        f"      <li><b>{escape(book['title'])}</b>, {escape(book['author'])}</li>" for book in books
+    )
     template = Template((HERE / "templates" / "shelf.html").read_text(encoding="utf-8"))
     return template.substitute(count=len(books), rows=rows)

@@ -5,7 +5,8 @@ from enum import StrEnum
 
 class Endpoint(StrEnum):
     """One rate budget each; what the platform calls an endpoint is not known, its own help page
-    "API" heads each section with a URL pattern, so that is how we count."""
+    "API" heads each section with a URL pattern, so that is how we count.
+    """
 
     CPU = "cpu"
     FILES_PATH = "files/path"

@@ -204,8 +204,14 @@ class Plan:
     """The manifest has to be written even if there is nothing to do."""
 
     @property
-    def changes_server(self) -> bool:
-        return bool(self.actions)
+    def steps(self) -> tuple[Action, ...]:
+        """Every action before the reload."""
+        return tuple(action for action in self.actions if not isinstance(action, Reload))
+
+    @property
+    def reload(self) -> Reload | None:
+        """The last action, where anything needs it."""
+        return next((action for action in self.actions if isinstance(action, Reload)), None)
 
     @property
     def is_noop(self) -> bool:

@@ -9,7 +9,7 @@ Interval = Literal["daily", "hourly"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebAppSettings:
-    """The web app's own settings. None means: not ours, leave it as it is. Paths are absolute on the server."""
+    """The web app's own settings; None means not ours, leave it as it is. Paths are the server's."""
 
     python_version: str | None = None
     """"3.12": the spelling of replies and of PATCH, not the "python312" that creation wants."""
@@ -120,7 +120,8 @@ class Site:
     @property
     def wsgi_path(self) -> str:
         """The platform runs this file: /var/www/<domain, dots as underscores, lower case>_wsgi.py
-        (help page "Deploying an existing Django project")."""
+        (help page "Deploying an existing Django project").
+        """
         return f"/var/www/{self.domain.lower().replace('.', '_')}_wsgi.py"
 
     def on_server(self, path: str) -> str:

@@ -12,6 +12,8 @@ from deployer.planning.listing import Listing
 
 IN_DOUBT = ""
 """`Change.before` of a path that is ours but whose content nobody knows."""
+SPOILT = "spoilt"
+"""`Change.before` of a path that is ours and was found with other content."""
 
 
 def fingerprint(rules: FileRules) -> str:
@@ -38,17 +40,17 @@ def diff_base(manifest: Manifest, rules: FileRules) -> str | None:
     return manifest.commit if usable else None
 
 
-def reopen(changes: Iterable[Change], in_doubt: Iterable[str], snapshot: Snapshot) -> tuple[Change, ...]:
-    """Add the paths that a cut-off deployment may have touched: they are ours, their content unknown."""
+def reopen(
+    changes: Iterable[Change], paths: Iterable[str], wanted: Mapping[str, FileEntry], *, before: str
+) -> tuple[Change, ...]:
+    """Add paths that are ours but do not hold what is recorded: IN_DOUBT or SPOILT says which."""
     merged = {change.path: change for change in changes}
-    for path in in_doubt:
-        merged[path] = Change(path, IN_DOUBT, snapshot.files.get(path))
+    for path in paths:
+        merged[path] = Change(path, before, wanted.get(path))
     return tuple(sorted(merged.values()))
 
 
-def restore_vanished(
-    changes: tuple[Change, ...], manifest: Manifest, listing: Listing
-) -> tuple[Change, ...]:
+def restore_vanished(changes: tuple[Change, ...], manifest: Manifest, listing: Listing) -> tuple[Change, ...]:
     """Add the files that are recorded and unchanged, but provably no longer on the server.
 
     Only a tree answer that is not cut can prove that, so this never looks at more than the

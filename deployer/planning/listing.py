@@ -54,14 +54,8 @@ class Listing:
             return Presence.DIRECTORY if self._names[path] else Presence.FILE
         parent = dirname(path)
         if parent in self._directories:
-            entries = self._directories[parent]
-            kind = (entries or {}).get(path.removeprefix(f"{parent}/"))
-            if kind is None:
-                return Presence.ABSENT
-            return Presence.DIRECTORY if kind == "directory" else Presence.FILE
-        if len(parent) < len(self.root):
-            return Presence.UNKNOWN
-        above = self.presence(parent)
+            return _in_directory(self._directories[parent] or {}, path.removeprefix(f"{parent}/"))
+        above = self.presence(parent) if len(parent) >= len(self.root) else Presence.UNKNOWN
         return Presence.ABSENT if above in (Presence.ABSENT, Presence.FILE) else Presence.UNKNOWN
 
     def next_to_list(self, path: str) -> str | None:
@@ -83,9 +77,13 @@ class Listing:
             return True
         if path in self._names:
             return self._names[path]
-        if self._cut or any(part.startswith(".") for part in relative.split("/")):
+        parts = relative.split("/")
+        if self._cut or any(part.startswith(".") for part in parts):
             return False
-        return relative.count("/") < max(self._reach, 2)
+        # The outermost levels are shown in any case: a folder that is missing there holds nothing.
+        reached = parts[: max(self._reach, 2)]
+        shown = (f"{self.root}/{'/'.join(parts[: depth + 1])}" for depth in range(len(reached)))
+        return not all(name in self._names for name in shown)
 
     @property
     def is_cut(self) -> bool:
@@ -116,3 +114,10 @@ class Listing:
 
     def was_listed(self, directory: str) -> bool:
         return directory in self._directories
+
+
+def _in_directory(entries: Mapping[str, str], name: str) -> Presence:
+    kind = entries.get(name)
+    if kind is None:
+        return Presence.ABSENT
+    return Presence.DIRECTORY if kind == "directory" else Presence.FILE

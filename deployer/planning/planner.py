@@ -28,7 +28,7 @@ from deployer.model.plan import (
 )
 from deployer.model.site import MaxDelete, Site
 from deployer.planning import guards
-from deployer.planning.changes import IN_DOUBT, fingerprint
+from deployer.planning.changes import IN_DOUBT, SPOILT, fingerprint
 from deployer.planning.listing import Listing, Presence
 from deployer.planning.patterns import PathPatterns
 from deployer.planning.settings import InDoubt, LiveSettings, SettingsPlan, plan_settings
@@ -117,7 +117,11 @@ class _FilePlan:
         self.notes: list[Note] = []
         self.in_the_way: list[str] = []
         self.orphans = set(facts.manifest.orphans)
-        self.leaving = {change.path for change in facts.changes if change.after is None}
+        self.leaving = (
+            set()
+            if facts.site.files.prune == "never"
+            else {c.path for c in facts.changes if c.after is None and c.path not in self.keep}
+        )
 
     def decide(self) -> None:
         for change in self.facts.changes:
@@ -155,7 +159,7 @@ class _FilePlan:
         """A kept path is given to a site that has nothing there, and then never touched again."""
         path = self.site.on_server(change.path)
         missing = self.facts.listing.presence(path) is Presence.ABSENT
-        if change.after is not None and change.before is None and missing:
+        if change.after is not None and change.before is None and missing and not self._file_above(path):
             self._create(change, change.after, "keep: given once, the site's own from then on")
         else:
             self.notes.append(Note(subject=path, reason="keep: left as it is on the server"))
@@ -179,15 +183,21 @@ class _FilePlan:
             self._new(change, entry, there)
         elif change.before == IN_DOUBT:
             self._update(change, entry, "a deployment was cut off here, its content is not known")
+        elif change.before == SPOILT:
+            self._update(change, entry, "was found with other content than what was shipped")
         elif change.before != entry.digest:
             base = (self.facts.manifest.commit or "")[:10]
             self._update(change, entry, f"changed since {base}" if base else "changed")
 
     def _new(self, change: Change, entry: FileEntry, there: Presence) -> None:
         path = self.site.on_server(change.path)
-        if there is Presence.ABSENT:
+        if blocking := self._file_above(path):
+            self.in_the_way.append(blocking)
+        elif there is Presence.ABSENT:
             missing = change.path in self.facts.manifest.files
-            self._create(change, entry, "missing on the server" if missing else f"new in {self.facts.commit.short}")
+            self._create(
+                change, entry, "missing on the server" if missing else f"new in {self.facts.commit.short}"
+            )
         elif change.path in self.facts.identical:
             self.notes.append(Note(subject=path, reason="was there already with this content; ours now"))
         elif self.facts.overrides.overwrite:
@@ -222,6 +232,18 @@ class _FilePlan:
         ]
         self._create(change, entry, reason)
 
+    def _file_above(self, path: str) -> str | None:
+        """Somebody's file where a directory is needed; one of ours goes away first."""
+        return next(
+            (
+                parent
+                for parent in _parents(path, self.site.target)
+                if self.facts.listing.presence(parent) is Presence.FILE
+                and parent.removeprefix(f"{self.site.target}/") not in self.leaving
+            ),
+            None,
+        )
+
     def _ours(self, change: Change) -> bool:
         return any(path.startswith(f"{change.path}/") for path in self.leaving)
 
@@ -254,14 +276,16 @@ class _FilePlan:
         """Listed paths that the commit does not ship and that no change accounts for."""
         changed = {change.path for change in self.facts.changes}
         listed = (path.removeprefix(f"{self.site.target}/") for path in self.facts.listing.files())
-        return sorted(path for path in listed if path not in changed and path not in self.facts.manifest.files)
+        return sorted(
+            path for path in listed if path not in changed and path not in self.facts.manifest.files
+        )
 
     def _in_the_way(self) -> Iterator[str]:
         if self.in_the_way:
-            count = len(self.in_the_way)
+            count = "1 path" if len(self.in_the_way) == 1 else f"{len(self.in_the_way)} paths"
             yield (
-                f"{count} {'path' if count == 1 else 'paths'} on the server would be overwritten that deployer "
-                f"did not ship: {guards.named(self.in_the_way)}. Move them away, name them in [files] keep, "
+                f"{count} on the server would be overwritten that deployer did not ship: "
+                f"{guards.named(self.in_the_way)}. Move them away, name them in [files] keep, "
                 "or pass --overwrite"
             )
 
@@ -276,17 +300,15 @@ def _wsgi(facts: Facts, before: Iterable[Action]) -> Iterator[Action]:
     if facts.wsgi is None:
         return
     subject, recorded = facts.site.wsgi_path, facts.manifest.settings.wsgi
-    created = any(isinstance(action, CreateWebApp) for action in before)
-    if created:
+    if any(isinstance(action, CreateWebApp) for action in before):
         reason = "a new web app starts with the platform's template"
-    elif facts.doubt.wsgi and facts.wsgi_digest_live == facts.wsgi.digest:
-        return
-    elif recorded == facts.wsgi.digest and not facts.doubt.wsgi:
-        return
     else:
+        if (facts.wsgi_digest_live if facts.doubt.wsgi else recorded) == facts.wsgi.digest:
+            return
         reason = f"changed in {facts.commit.short}" if recorded else "not ours so far"
         if recorded is None and facts.live.wsgi is not None:
-            copy = f"{facts.site.record_directory}/wsgi-before-{facts.commit.short}.py"
+            # Named by its content: a second attempt can never put something else in its place.
+            copy = f"{facts.site.record_directory}/wsgi-before-{(facts.wsgi_digest_live or '')[:10]}.py"
             why = "the WSGI file that is there was not shipped by us"
             yield KeepWsgiCopy(subject=subject, copy=copy, content=facts.live.wsgi, reason=why)
     yield UploadWsgi(subject=subject, entry=facts.wsgi, reason=reason)
@@ -313,6 +335,4 @@ def _needs_record(facts: Facts, settings: SettingsPlan) -> bool:
     recorded = (manifest.commit, manifest.rules, manifest.live.commit if manifest.live else None)
     wanted = (facts.commit.id, fingerprint(facts.site.files), facts.commit.id)
     applied = replace(settings.settled, wsgi=facts.wsgi.digest if facts.wsgi else manifest.settings.wsgi)
-    return bool(
-        recorded != wanted or facts.changes or manifest.pending or manifest.settings != applied
-    )
+    return bool(recorded != wanted or facts.changes or manifest.pending or manifest.settings != applied)

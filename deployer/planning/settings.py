@@ -125,7 +125,7 @@ def _webapp(site: Site, live: LiveSettings) -> Iterator[Action]:
         yield ConfigureWebApp(subject=site.domain, changes=changes, reason=f"wanted: {listed}")
 
 
-def _same_setting(wanted: str | bool, there: str | bool | None) -> bool:  # noqa: FBT001 - a value, not a flag
+def _same_setting(wanted: object, there: object) -> bool:
     """The platform's own samples give directories with and without a final slash."""
     if isinstance(wanted, str) and isinstance(there, str):
         return wanted.rstrip("/") == there.rstrip("/")

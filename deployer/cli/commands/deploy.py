@@ -29,21 +29,25 @@ def plan(
     allow_empty: AllowEmpty = False,
     overwrite: Overwrite = False,
     max_delete: MaxDeletes = None,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 10 when there are changes.")] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="End with 10 when there are changes.")
+    ] = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Print what `sync` would do, why, and what it costs. Changes nothing."""
-    from deployer.cli.render import plan_lines  # noqa: PLC0415 - each command loads what it needs
-    from deployer.cli.workplace import workplace  # noqa: PLC0415
-    from deployer.deployment.deploy import preview  # noqa: PLC0415
+    from deployer.cli.render import plan_lines
+    from deployer.cli.workplace import workplace
+    from deployer.deployment.deploy import preview
 
     wishes = overrides(allow_empty=allow_empty, overwrite=overwrite, max_delete=max_delete)
     with workplace(repo=repo, config=config, site=site, rev=rev, as_json=as_json, verbose=verbose) as place:
         seen = preview(place.work, place.commit, wishes)
         made = seen.plan
         if as_json:
-            typer.echo(json.dumps(made.as_json(per_minute=place.work.requests_per_minute), ensure_ascii=False))
+            typer.echo(
+                json.dumps(made.as_json(per_minute=place.work.requests_per_minute), ensure_ascii=False)
+            )
         else:
             home, per_minute = place.work.site.home, place.work.requests_per_minute
             typer.echo("\n".join(plan_lines(made, place.commit, home=home, per_minute=per_minute)))
@@ -82,9 +86,9 @@ def sync(
             verbose=verbose,
         )
         return
-    from deployer.cli.render import outcome_lines  # noqa: PLC0415
-    from deployer.cli.workplace import workplace  # noqa: PLC0415
-    from deployer.deployment.deploy import deploy  # noqa: PLC0415
+    from deployer.cli.render import outcome_lines
+    from deployer.cli.workplace import workplace
+    from deployer.deployment.deploy import deploy
 
     wishes = overrides(allow_empty=allow_empty, overwrite=overwrite, max_delete=max_delete)
     with workplace(
@@ -106,10 +110,10 @@ def verify(
     verbose: Verbose = False,
 ) -> None:
     """Download what was shipped, compare it, and list every difference."""
-    from deployer.cli.render import count  # noqa: PLC0415
-    from deployer.cli.workplace import workplace  # noqa: PLC0415
-    from deployer.deployment.verify import heal as send_again  # noqa: PLC0415
-    from deployer.deployment.verify import verify as compare  # noqa: PLC0415
+    from deployer.cli.render import count
+    from deployer.cli.workplace import workplace
+    from deployer.deployment.verify import heal as send_again
+    from deployer.deployment.verify import verify as compare
 
     with workplace(repo=repo, config=config, site=site, rev=None, as_json=as_json, verbose=verbose) as place:
         found = compare(place.work)
@@ -122,7 +126,7 @@ def verify(
             verdict = count(len(found.differences), "difference") if found.differences else "no difference"
             typer.echo(f"{count(found.compared, 'file')} compared{kept}: {verdict}")
         if found.differences and heal:
-            outcome = send_again(place.work, found)
+            outcome = send_again(place.at(found.commit), found)
             if not as_json:
                 typer.echo(f"healed by deployment {outcome.deployment.id}")
         elif found.differences:

@@ -13,19 +13,27 @@ Most = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many deploy
 
 
 def status(
-    *, repo: Repo = None, config: Config = None, site: SiteName = None, as_json: Json = False, verbose: Verbose = False
+    *,
+    repo: Repo = None,
+    config: Config = None,
+    site: SiteName = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Say what is live, since when, what is waiting, and what the account has left."""
-    from deployer.cli.render import deployment_line, duration  # noqa: PLC0415
-    from deployer.cli.workplace import workplace  # noqa: PLC0415
-    from deployer.deployment.overview import overview  # noqa: PLC0415
+    from deployer.cli.render import deployment_line, duration
+    from deployer.cli.workplace import workplace
+    from deployer.deployment.overview import overview
 
     with workplace(repo=repo, config=config, site=site, rev=None, as_json=as_json, verbose=verbose) as place:
         seen = overview(place.work)
         last = place.work.state.deployments(place.work.site.domain, most=3)
         ahead = place.commit.id if seen.live is None or seen.live.commit != place.commit.id else None
     if as_json:
-        shown = asdict(seen) | {"branch_at": place.commit.id, "deployments": [_as_json(item) for item in last]}
+        shown = asdict(seen) | {
+            "branch_at": place.commit.id,
+            "deployments": [_as_json(item) for item in last],
+        }
         typer.echo(json.dumps(shown, default=str))
         return
     typer.echo(f"site      {place.public_url}")
@@ -49,11 +57,16 @@ def status(
 
 
 def history(
-    *, repo: Repo = None, config: Config = None, site: SiteName = None, limit: Most = 20, as_json: Json = False
+    *,
+    repo: Repo = None,
+    config: Config = None,
+    site: SiteName = None,
+    limit: Most = 20,
+    as_json: Json = False,
 ) -> None:
     """List this machine's deployments, the newest first."""
-    from deployer.cli.render import deployment_line  # noqa: PLC0415
-    from deployer.cli.workplace import open_state, site_domain  # noqa: PLC0415
+    from deployer.cli.render import deployment_line
+    from deployer.cli.workplace import open_state, site_domain
 
     domain = site_domain(repo=repo, config=config, site=site) if site else None
     with open_state(repo=repo, config=config, site=site) as state:
@@ -68,15 +81,17 @@ def history(
 
 
 def show(
-    deployment_id: Annotated[str, typer.Argument(metavar="ID", help="From `deployer history`; its beginning will do.")],
+    deployment_id: Annotated[
+        str, typer.Argument(metavar="ID", help="From `deployer history`; its beginning will do.")
+    ],
     *,
     repo: Repo = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Show one deployment with its actions, timings and log."""
-    from deployer.cli.render import deployment_line, event_line  # noqa: PLC0415
-    from deployer.cli.workplace import open_state  # noqa: PLC0415
+    from deployer.cli.render import deployment_line, event_line
+    from deployer.cli.workplace import open_state
 
     with open_state(repo=repo, config=config, site=None) as state:
         deployment = state.deployment(deployment_id)
@@ -93,7 +108,9 @@ def show(
         typer.echo(f"result    {deployment.detail}")
     typer.echo("actions")
     for step in steps:
-        typer.echo(f"  {step.number:>4}  {step.seconds:7.3f} s  {step.action}  {step.subject}  ({step.reason})")
+        typer.echo(
+            f"  {step.number:>4}  {step.seconds:7.3f} s  {step.action}  {step.subject}  ({step.reason})"
+        )
     typer.echo("log")
     for event in events:
         typer.echo(f"  {event_line(event)}")

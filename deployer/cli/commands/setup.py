@@ -14,12 +14,14 @@ from deployer.errors import ExitStatus, UsageError
 def init(
     *,
     repo: Repo = None,
-    target: Annotated[str, typer.Option("--target", help="Where the files shall go on the server.")] = "~/mysite",
+    target: Annotated[
+        str, typer.Option("--target", help="Where the files shall go on the server.")
+    ] = "~/mysite",
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
 ) -> None:
     """Look at the repository and write a commented pythonanywhere.toml, with a WSGI file for it."""
-    from deployer.git import Repository  # noqa: PLC0415
-    from deployer.scaffold import WSGI_FILE, config_text, recognise, wsgi_text  # noqa: PLC0415
+    from deployer.git import Repository
+    from deployer.scaffold import WSGI_FILE, config_text, recognise, wsgi_text
 
     with Repository(repo or Path.cwd()) as repository:
         root = repository.root
@@ -45,7 +47,7 @@ def init(
 
 def config(*, repo: Repo = None, config: Config = None, site: SiteName = None, as_json: Json = False) -> None:
     """Print the effective configuration, each value with its origin, secrets masked."""
-    from deployer.cli.workplace import described  # noqa: PLC0415
+    from deployer.cli.workplace import described
 
     lines = described(repo=repo, config=config, site=site)
     if as_json:
@@ -59,7 +61,7 @@ def config(*, repo: Repo = None, config: Config = None, site: SiteName = None, a
 
 def doctor(*, repo: Repo = None, config: Config = None, site: SiteName = None, as_json: Json = False) -> None:
     """Check this machine, the account and the site; say what is wrong and what to type."""
-    from deployer.cli.checkup import checkup  # noqa: PLC0415
+    from deployer.cli.checkup import checkup
 
     findings = list(checkup(repo=repo, config=config, site=site))
     for finding in findings:

@@ -10,9 +10,9 @@ from deployer.errors import UsageError
 
 def demo() -> None:
     """Tell the whole story on an embedded sandbox and end by itself, in under a minute."""
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from deployer.demo import run  # noqa: PLC0415
+    from deployer.demo import run
 
     run(Console(soft_wrap=True))
 
@@ -25,10 +25,14 @@ def sandbox(
     user: Annotated[str, typer.Option("--user", help="Name of the account.")] = "alice",
     token: Annotated[
         str | None,
-        typer.Option("--token", help="Its API token. Default: made once and kept in --data.", show_default=False),
+        typer.Option(
+            "--token", help="Its API token. Default: made once and kept in --data.", show_default=False
+        ),
     ] = None,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 8000,
-    plan: Annotated[str, typer.Option("--plan", help="free, free-2025 or paid: the account's limits.")] = "free-2025",
+    plan: Annotated[
+        str, typer.Option("--plan", help="free, free-2025 or paid: the account's limits.")
+    ] = "free-2025",
     switch: Annotated[
         list[str] | None,
         typer.Option(
@@ -40,7 +44,7 @@ def sandbox(
     ] = None,
 ) -> None:
     """Run a local PythonAnywhere: the API, real web apps, the real limits. Only on 127.0.0.1."""
-    from deployer.sandbox import SandboxOptions, Switches, serve  # noqa: PLC0415
+    from deployer.sandbox import SandboxOptions, Switches, serve
 
     try:
         switches = Switches.parse(dict(_pair(text) for text in switch or []))

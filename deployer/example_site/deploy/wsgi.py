@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path("~/bookshelf").expanduser()))
 
-from bookshelf import application  # noqa: E402 - the path has to be there first
+from bookshelf import application
 
 __all__ = ["application"]

@@ -1,0 +1,1 @@
+"""Opens the rooms that a command works in, from its options, the environment and the files."""
