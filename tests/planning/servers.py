@@ -15,6 +15,7 @@ from deployer.planning.listing import Listing, Presence
 from deployer.planning.planner import Decision, Facts, Overrides, decide
 from tests.planning.sites import COMMIT, TARGET
 
+NO_OVERRIDES = Overrides()
 Files = Mapping[str, FileEntry]
 """Path relative to the target -> what is there."""
 
@@ -54,7 +55,7 @@ def plan_on(
     wanted: Files,
     *,
     directories: frozenset[str] = frozenset(),
-    overrides: Overrides = Overrides(),
+    overrides: Overrides = NO_OVERRIDES,
     **facts: Any,
 ) -> Decision:
     """Observe the server just as far as the planner needs it, then decide."""

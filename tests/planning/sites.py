@@ -3,15 +3,13 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from deployer.model.files import Commit, FileEntry
 from deployer.model.manifest import FileTable, Live, Manifest
 from deployer.model.site import FileRules, HealthCheck, Site, WebAppSettings
-from deployer.planning.changes import apply, compare, fingerprint
-from deployer.planning.listing import Listing
-from deployer.planning.planner import Facts
-from datetime import UTC, datetime
+from deployer.planning.changes import fingerprint
 
 TARGET = "/home/alice/mysite"
 COMMIT = Commit(id="c" * 40, author="A", subject="s", committed_at="2026-01-01T00:00:00+00:00")

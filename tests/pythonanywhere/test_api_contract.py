@@ -8,10 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -33,6 +29,7 @@ from deployer.pythonanywhere import (
 )
 from deployer.sandbox import Effect, Fault, Sandbox, SandboxOptions, Switches
 from deployer.secret import Secret
+from tests.pythonanywhere.certificates import self_signed
 
 HOME = "/home/alice"
 DOMAIN = "alice.pythonanywhere.com"
@@ -116,6 +113,21 @@ def test_what_is_missing_is_not_found_and_what_is_something_else_is_said(account
     with pytest.raises(ApiError, match="is not a directory") as caught:
         account.files.tree(f"{HOME}/site/page.html")
     assert not isinstance(caught.value, NotFound)
+
+
+def test_an_upload_that_is_too_large_says_what_the_limit_is(tmp_path: Path) -> None:
+    """Although the platform answers, and hangs up, while the file is still on its way."""
+    options = SandboxOptions(data=tmp_path / "data", max_upload_bytes=1000, switches=NO_LIMIT)
+    with Sandbox(options) as sandbox:
+        budget = Budget(host=sandbox.url, username="alice", requests_per_minute=0, directory=tmp_path)
+        token = Secret(sandbox.token)
+        with (
+            contextlib.closing(budget),
+            PythonAnywhere(host=sandbox.url, username="alice", token=token, budget=budget) as account,
+            pytest.raises(ApiError, match="100 MiB") as caught,
+        ):
+            account.files.write(f"{HOME}/large", bytes(20_000_000))
+    assert caught.value.status == 413
 
 
 def test_the_home_directory_cannot_be_deleted(account: PythonAnywhere) -> None:
@@ -237,27 +249,6 @@ def test_scheduled_tasks_live_through_their_life(account: PythonAnywhere) -> Non
         account.schedule.update(hourly.id, hour=3)
 
 
-def _certificate(name: str) -> tuple[str, Secret]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    names = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC).replace(microsecond=0)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(names)
-        .issuer_name(names)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + timedelta(days=90))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return certificate.public_bytes(serialization.Encoding.PEM).decode(), Secret(pem.decode())
-
-
 @pytest.mark.parametrize("spelling", ["compact", "iso"])
 def test_certificates_live_through_their_life(
     sandbox: Sandbox, account: PythonAnywhere, spelling: str
@@ -267,8 +258,8 @@ def test_certificates_live_through_their_life(
     account.webapps.create(name, "3.12")
     with pytest.raises(NotFound):
         account.ssl.get(name)
-    certificate, key = _certificate(name)
-    account.ssl.upload(name, certificate=certificate, private_key=key)
+    certificate, key = self_signed(name)
+    account.ssl.upload(name, certificate=certificate, private_key=Secret(key))
     stored = account.ssl.get(name)
     assert stored.not_after is not None
     assert timedelta(days=89) < stored.not_after - datetime.now(UTC) <= timedelta(days=90)

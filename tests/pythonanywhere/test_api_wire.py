@@ -1,6 +1,8 @@
 """What the client makes of answers as they come over a socket, right and wrong."""
 
+import json
 import logging
+import ssl
 import time
 import traceback
 import tracemalloc
@@ -24,6 +26,7 @@ from deployer.errors import (
 from deployer.model.endpoints import Endpoint
 from deployer.pythonanywhere import Budget, PythonAnywhere, ReloadOutcome, RequestDone, Waiting, WaitReason
 from deployer.secret import Secret
+from tests.pythonanywhere.certificates import self_signed
 from tests.pythonanywhere.scripted_server import DROP, HANG, Answer, ScriptedServer, answer
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
@@ -466,6 +469,82 @@ def test_what_cannot_be_a_token_is_refused_without_being_quoted(connect: Connect
     with pytest.raises(CredentialsRefused) as caught:
         connect("https://www.pythonanywhere.com", token=Secret(token))
     assert not token or token not in repr(caught.value)
+
+
+def test_a_token_that_the_server_quotes_back_is_masked(connect: Connect) -> None:
+    """As a debugging page does, with all headers of the request."""
+    said = json.dumps({"detail": f"HTTP_AUTHORIZATION: Token {TOKEN}"}).encode()
+    for status in (400, 500):
+        with (
+            ScriptedServer(answer(status, said)) as server,
+            pytest.raises(ApiError, match=r"Token \*\*\*") as caught,
+        ):
+            connect(server.host).cpu()
+        assert TOKEN not in repr(caught.value)
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
+    """A server's side of TLS for localhost, and the file that lets a client trust it."""
+    certificate, key = self_signed("localhost")
+    bundle, private = tmp_path / "bundle.pem", tmp_path / "key.pem"
+    bundle.write_text(certificate)
+    private.write_text(key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(bundle, private)
+    return context, bundle
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_a_private_certificate_authority_is_named_by_the_environment(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, tls: tuple[ssl.SSLContext, Path], variable: str
+) -> None:
+    context, bundle = tls
+    monkeypatch.setenv(variable, str(bundle))
+    with ScriptedServer(answer(200, b"[]"), tls=context) as server:
+        assert connect(server.host).webapps.list() == ()
+
+
+def test_a_server_that_is_not_trusted_gets_no_token_and_no_second_try(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, tls: tuple[ssl.SSLContext, Path]
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    with (
+        ScriptedServer(answer(200, b"[]"), tls=tls[0]) as server,
+        pytest.raises(ApiError, match="no trusted connection") as caught,
+    ):
+        connect(server.host, patience_s=30).webapps.list()
+    assert server.requests == []
+    assert server.connections == 1
+    assert "REQUESTS_CA_BUNDLE" in caught.value.hint
+
+
+def test_https_goes_through_the_proxy_of_the_environment_and_this_machine_never(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    with ScriptedServer(answer(502)) as proxy, ScriptedServer(answer(200, b"[]")) as here:
+        for variable in ("http_proxy", "https_proxy"):
+            monkeypatch.setenv(variable, proxy.host)
+        assert connect(here.host).webapps.list() == ()
+        assert proxy.requests == []
+        with pytest.raises(Unreachable, match="cannot connect"):
+            connect("https://www.pythonanywhere.com").webapps.list()
+    assert [request.method for request in proxy.requests] == ["CONNECT"]
+    assert all(TOKEN not in str(request) for request in proxy.requests)
+
+
+def test_a_netrc_file_does_not_replace_the_token(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with ScriptedServer(answer(200, b"[]")) as server:
+        connect(server.host).webapps.list()
+    assert server.requests[0].headers["Authorization"] == f"Token {TOKEN}"
 
 
 @pytest.mark.parametrize(
