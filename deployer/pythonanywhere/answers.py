@@ -135,15 +135,15 @@ def _forbidden(call: Call, message: str, said: str) -> ApiError:
 
 
 def _retry_after(headers: Mapping[str, str], said: str, attempt: int) -> float:
-    """Seconds: the header, else the number in the text, else a guess that doubles up to a whole window.
+    """Seconds, at least one: the header, else the number in the text, else a guess.
 
-    It begins with 12, the pause of the client ae_pythonanywhere.
+    The guess begins with 12, the pause of the client ae_pythonanywhere, and doubles up to a whole window.
     """
     header = headers.get("Retry-After", "").strip()
     if header.isdecimal():
-        return float(header)
+        return max(1.0, float(header))
     if number := re.search(r"\d+", said):
-        return float(number[0])
+        return max(1.0, float(number[0]))
     return min(60.0, 12.0 * 2.0 ** (attempt - 1))
 
 

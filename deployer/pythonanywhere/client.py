@@ -59,6 +59,7 @@ class PythonAnywhere:
             self._wire.send,
             self.budget,
             patience_s=patience_s,
+            mask=lambda text: text.replace(token.reveal(), str(token)),
             on_request=on_request,
             on_wait=on_wait,
             check_stop=check_stop,

@@ -1,5 +1,6 @@
 """When an attempt is repeated, in one place. Pure: time and chance are passed in."""
 
+from collections.abc import Callable
 from typing import Final
 
 from deployer.errors import ApiError, OutcomeUnknown, RateLimited, Temporary
@@ -29,10 +30,15 @@ def next_delay(
     return delay if elapsed_s + delay <= patience_s else None
 
 
-def final_error(call: Call, failure: Failure, *, attempts: int, elapsed_s: float) -> ApiError:
-    """What the caller is told when no further attempt is made."""
+def final_error(
+    call: Call, failure: Failure, *, attempts: int, elapsed_s: float, mask: Callable[[str], str]
+) -> ApiError:
+    """What the caller is told when no further attempt is made.
+
+    `mask` takes the token out of the server's words: a debugging page, for one, quotes the whole request.
+    """
     error = failure.error
-    message = error.message
+    message = mask(error.message)
     if attempts > 1:
         message += f" (tried {attempts} times in {elapsed_s:.0f} s)"
     if isinstance(error, Temporary) and call.repeat is Repeat.NEVER and not failure.harmless:

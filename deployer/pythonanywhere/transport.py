@@ -36,6 +36,7 @@ class Transport:
         budget: Budget,
         *,
         patience_s: float,
+        mask: Callable[[str], str],
         on_request: OnRequest | None,
         on_wait: OnWait | None,
         check_stop: CheckStop | None,
@@ -43,6 +44,7 @@ class Transport:
         self._send = send
         self._budget = budget
         self._patience_s = patience_s
+        self._mask = mask
         self._on_request = on_request
         self._on_wait = on_wait
         self._check_stop = check_stop
@@ -73,9 +75,7 @@ class Transport:
                     return
             except Failure as failure:
                 last = failure
-            if handed_out:
-                raise last.error
-            self._wait_or_give_up(tries, last)
+            self._wait_or_give_up(tries, last, may_repeat=not handed_out)
 
     @contextmanager
     def _exchange(self, call: Call, attempt: int) -> Iterator[Reply]:
@@ -128,7 +128,7 @@ class Transport:
                 )
             )
 
-    def _wait_or_give_up(self, tries: "_Tries", failure: Failure) -> None:
+    def _wait_or_give_up(self, tries: "_Tries", failure: Failure, *, may_repeat: bool = True) -> None:
         elapsed_s = tries.failed()
         delay = next_delay(
             failure,
@@ -138,8 +138,10 @@ class Transport:
             patience_s=self._patience_s,
             jitter=random.random(),
         )
-        if delay is None:
-            raise final_error(tries.call, failure, attempts=tries.attempt, elapsed_s=elapsed_s)
+        if delay is None or not may_repeat:
+            raise final_error(
+                tries.call, failure, attempts=tries.attempt, elapsed_s=elapsed_s, mask=self._mask
+            )
         tries.attempt += 1
         if isinstance(failure.error, RateLimited):
             return  # the budget holds the next attempt back, here and in every other process

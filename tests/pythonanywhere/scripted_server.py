@@ -86,7 +86,6 @@ class ScriptedServer:
             except OSError:
                 return
             self.connections += 1
-            self._open.append(connection)
             thread = threading.Thread(target=self._serve, args=(connection,))
             self._threads.append(thread)
             thread.start()
@@ -97,6 +96,7 @@ class ScriptedServer:
         except OSError:
             plain.close()
             return
+        self._open.append(connection)
         with connection, connection.makefile("rb") as stream:
             try:
                 while line := stream.readline():

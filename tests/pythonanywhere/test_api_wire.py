@@ -500,6 +500,7 @@ def test_a_private_certificate_authority_is_named_by_the_environment(
     connect: Connect, monkeypatch: pytest.MonkeyPatch, tls: tuple[ssl.SSLContext, Path], variable: str
 ) -> None:
     context, bundle = tls
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     monkeypatch.setenv(variable, str(bundle))
     with ScriptedServer(answer(200, b"[]"), tls=context) as server:
         assert connect(server.host).webapps.list() == ()
