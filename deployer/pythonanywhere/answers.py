@@ -21,7 +21,7 @@ _CREDENTIALS_HINT: Final = (
     "The token is on the page Account, tab API token, of the user and the host that it is used with:"
     " www.pythonanywhere.com and eu.pythonanywhere.com know nothing of each other's tokens."
 )
-_NOT_THE_API: Final = "An HTML 404 means that the address is not part of the API at all: check the host."
+_NOT_THE_API: Final = "The API says 404 in JSON; this came from something else: check the host."
 
 
 def is_json(content_type: str) -> bool:
@@ -101,20 +101,24 @@ def refusal(call: Call, status: int, headers: Mapping[str, str], body: bytes, *,
         return Failure(NoAnswer(f"{call}: {status}, a redirect to {location}", status=status))
     if status >= 500:
         return Failure(ServerFault(message, status=status))
-    return Failure(_final(call, status, message, said, html=is_html(content_type)))
+    return Failure(_final(call, status, message, said, authentic=_is_json_object(body)))
 
 
-def _final(call: Call, status: int, message: str, said: str, *, html: bool) -> ApiError:
-    """The 4xx that no waiting cures; a 404 is only believed where it is the API that says so."""
+def _final(call: Call, status: int, message: str, said: str, *, authentic: bool) -> ApiError:
+    """The 4xx that no waiting cures.
+
+    `authentic` tells the API's own JSON from the page of something in between, which knows nothing of what
+    is there and what is not.
+    """
     match status:
         case 401:
             return CredentialsRefused(message, status=status, hint=_CREDENTIALS_HINT)
-        case 403:
+        case 403 if authentic:
             return _forbidden(call, message, said)
-        case 404 if html:
-            return NoAnswer(message, status=status, hint=_NOT_THE_API)
-        case 404:
+        case 404 if authentic:
             return NotFound(message, status=status)
+        case 404:
+            return NoAnswer(message, status=status, hint=_NOT_THE_API)
         case 413:
             return ApiError(message, status=status, hint="The platform takes uploads of up to 100 MiB.")
     return ApiError(message, status=status)
@@ -122,16 +126,14 @@ def _final(call: Call, status: int, message: str, said: str, *, html: bool) -> A
 
 def _forbidden(call: Call, message: str, said: str) -> ApiError:
     if call.endpoint in WEB_APP_FAMILY:
-        return NotFound(
-            message, status=403, hint="The platform answers so too when there is no such web app."
-        )
+        hint = "The platform answers so too when there is no such web app."
+        return NotFound(message, status=403, hint=hint)
     if said != PERMISSION:
         return ApiError(message, status=403)
     if call.method == "GET":  # reading what is not ours gives 404, so it is the name in the address
         return CredentialsRefused(message, status=403, hint="The token belongs to another user.")
-    return ApiError(
-        message, status=403, hint="Either this may not be written, or the token belongs to another user."
-    )
+    hint = "Either this may not be written, or the token belongs to another user."
+    return ApiError(message, status=403, hint=hint)
 
 
 def _retry_after(headers: Mapping[str, str], said: str, attempt: int) -> float:
@@ -168,6 +170,13 @@ def _html_words(text: str) -> str:
         return unescape(title[1])
     visible = re.sub(r"<(script|style)\b.*?</\1>", " ", text, flags=re.DOTALL | re.IGNORECASE)
     return unescape(re.sub(r"<[^>]*>", " ", visible))
+
+
+def _is_json_object(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), dict)
+    except ValueError:
+        return False
 
 
 def _text(body: bytes) -> str:

@@ -220,13 +220,24 @@ def test_a_refusal_says_what_was_asked_and_what_the_server_said(
     assert str(caught.value).startswith(f"GET /api/v0/user/alice/schedule/: {status}")
 
 
-def test_an_html_404_is_not_absence(connect: Connect) -> None:
-    """A proxy or a wrong host answers so; deleting "again" what is there would be the consequence."""
-    with (
-        ScriptedServer(answer(404, HTML, "text/html")) as server,
-        pytest.raises(NoAnswer, match="check the host"),
-    ):
-        connect(server.host).files.delete("/home/alice/a")
+@pytest.mark.parametrize(
+    "page",
+    [answer(404, HTML, "text/html"), answer(404, b"404 page not found", "text/plain"), answer(404, b"")],
+    ids=["html", "text", "empty"],
+)
+def test_somebody_elses_404_is_not_absence(connect: Connect, page: Answer) -> None:
+    """A proxy or a wrong host answers so: nothing may be concluded from it."""
+    with ScriptedServer(page) as server:
+        client = connect(server.host)
+        for call in (client.files.read, client.files.delete, client.webapps.get, client.webapps.delete):
+            with pytest.raises(NoAnswer, match="check the host"):
+                call("/home/alice/a")
+
+
+def test_somebody_elses_403_is_not_a_missing_web_app(connect: Connect) -> None:
+    with ScriptedServer(answer(403, HTML, "text/html")) as server, pytest.raises(ApiError) as caught:
+        connect(server.host).webapps.delete(DOMAIN)
+    assert type(caught.value) is ApiError
 
 
 @pytest.mark.parametrize("status", [403, 404])

@@ -156,6 +156,21 @@ def test_a_slot_that_nobody_stamps_is_free_when_its_lease_ends(tmp_path: Path) -
     ours.close()
 
 
+def test_a_waiter_notices_an_answer_that_comes_long_before_its_lease_ends(tmp_path: Path) -> None:
+    clock = Clock()
+    first, second = budget(tmp_path, clock, 1), budget(tmp_path, clock, 1)
+    in_flight = [first.acquire(FILES, bound_s=500)]
+
+    def answer_at_ten_seconds() -> None:
+        if in_flight and clock.now >= 1010:
+            first.complete(in_flight.pop())
+
+    second.acquire(FILES, bound_s=500, check_stop=answer_at_ten_seconds)
+    assert clock.now == pytest.approx(1070 + MARGIN_S, abs=0.5)
+    first.close()
+    second.close()
+
+
 def test_a_late_stamp_counts_although_the_lease_is_over(tmp_path: Path) -> None:
     clock = Clock()
     ours = budget(tmp_path, clock, 1)
