@@ -125,6 +125,18 @@ def test_a_cut_file_raises_instead_of_ending_early(connect: Connect) -> None:
             list(pieces)
 
 
+def test_a_download_is_never_begun_again_once_pieces_were_handed_out(connect: Connect) -> None:
+    """Before that it is: nobody has seen anything of the first attempt."""
+    content = b"x" * 200_000
+    cut, whole = (answer(200, content, "application/octet-stream", missing=missing) for missing in (1, 0))
+    with ScriptedServer(answer(503), cut, whole) as server:
+        client = connect(server.host, patience_s=30)
+        with pytest.raises(NoAnswer, match="broke off"):
+            list(client.files.download("/home/alice/big"))
+        assert b"".join(client.files.download("/home/alice/big")) == content
+    assert len(server.requests) == 3
+
+
 def test_a_download_left_early_leaves_the_client_usable(connect: Connect) -> None:
     script = [answer(200, b"x" * 5_000_000, "application/octet-stream"), answer(200, b"[]")]
     with ScriptedServer(*script) as server:
@@ -369,6 +381,23 @@ def test_no_connection_is_no_unknown_outcome(connect: Connect) -> None:
         host = server.host
     with pytest.raises(Unreachable, match="Connection refused"):
         connect(host).webapps.create(DOMAIN, "3.12")
+
+
+def test_only_what_the_platform_may_have_counted_is_charged(connect: Connect, tmp_path: Path) -> None:
+    """Not a request that never left, nor one that was refused with 429."""
+    with ScriptedServer(answer(429, b"{}", headers={"Retry-After": "9"}), DROP) as server:
+        spent = Budget(host=server.host, username="alice", requests_per_minute=1, directory=tmp_path)
+        client = connect(server.host, budget=spent)
+        with pytest.raises(RateLimited):
+            client.webapps.list()
+        assert 8 < spent.estimate({Endpoint.WEBAPPS: 1}) <= 9
+        with pytest.raises(Unreachable):
+            client.cpu()
+        assert spent.estimate({Endpoint.CPU: 1}) > 59
+        client.close()
+    with pytest.raises(Unreachable, match="cannot connect"):
+        client.schedule.list()
+    assert spent.estimate({Endpoint.SCHEDULE: 1}) == 0
 
 
 def test_silence_ends_with_the_read_time_out(connect: Connect) -> None:

@@ -302,6 +302,23 @@ def test_a_process_killed_within_a_transaction_leaves_the_budget_usable(tmp_path
     ours.close()
 
 
+def test_an_interrupt_in_the_middle_of_the_book_keeping_leaves_the_budget_usable(tmp_path: Path) -> None:
+    interrupts = iter([False, True, False, False])
+
+    def clock() -> float:
+        if next(interrupts):
+            raise KeyboardInterrupt
+        return 1000.0
+
+    ours = Budget(host="h", username="u", requests_per_minute=1, directory=tmp_path, clock=clock)
+    slot = ours.acquire(FILES, bound_s=1)
+    with pytest.raises(KeyboardInterrupt):
+        ours.complete(slot)
+    ours.complete(slot)
+    assert ours.estimate({FILES: 1}) > 0
+    ours.close()
+
+
 def test_an_interrupted_wait_leaves_the_budget_usable(tmp_path: Path) -> None:
     ours = Budget(host="h", username="u", requests_per_minute=1, directory=tmp_path)
     ours.complete(ours.acquire(FILES, bound_s=1))
