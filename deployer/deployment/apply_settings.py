@@ -62,10 +62,12 @@ class SettingsChange:
 
     def _create_webapp(self, action: CreateWebApp) -> None:
         api, site = self.work.api, self.work.site
-        _created(
-            lambda: api.webapps.create(site.domain, action.python_version) is None,
-            lambda: find_webapp(api, site) is not None or None,
-        )
+
+        def create() -> bool:
+            api.webapps.create(site.domain, action.python_version)
+            return True
+
+        _created(create, lambda: find_webapp(api, site) is not None or None)
 
     def _create_mapping(self, mapping: StaticMapping) -> int:
         api, site = self.work.api, self.work.site

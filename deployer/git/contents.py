@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import BinaryIO, cast
 
 from git import Repo
 
@@ -28,13 +28,13 @@ class Contents:
         self._survey = survey
 
     @contextmanager
-    def open(self, path: str) -> Iterator[IO[bytes]]:
+    def open(self, path: str) -> Iterator[BinaryIO]:
         """A seekable file, at its beginning; gone when the block is left."""
         with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as file:
             for piece in self._pieces(path):
                 file.write(piece)
             file.seek(0)
-            yield file
+            yield cast("BinaryIO", file)
 
     def head(self, path: str, limit: int) -> bytes:
         """At most the first `limit` bytes."""

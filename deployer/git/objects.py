@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from subprocess import PIPE
 from threading import Thread
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 from git import Repo
 
@@ -92,7 +92,7 @@ class BlobStream:
         self._left -= len(data)
         return data
 
-    def __enter__(self) -> "BlobStream":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

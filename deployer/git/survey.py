@@ -49,8 +49,7 @@ def survey(repo: Repo, objects: Objects, commit: str, rules: FileRules) -> Surve
     regular = {leaf.path: leaf for leaf in leaves if leaf.mode != LINK}
     converted = [path for path in regular if attributes.converts(known.get(inside + path, {}))]
     entries = {path: FileEntry(leaf.id, leaf.size, _mode(leaf.mode)) for path, leaf in regular.items()}
-    for path, entry in _read_converted(repo, commit, inside, converted, entries):
-        entries[path] = entry
+    entries |= dict(_read_converted(repo, commit, inside, converted, entries))
     entries |= {path: entries[target] for path, target in copies.items()}
     ignoring = any("export-ignore" in values for values in known.values())
     return Survey(
