@@ -21,7 +21,7 @@ __all__ = ["Effect", "Fault", "Sandbox", "SandboxOptions", "Switches", "serve"]
 def __getattr__(name: str) -> Any:
     """The server brings uvicorn and the hosting along, which whoever only reads options need not wait for."""
     if name in {"Sandbox", "serve"}:
-        from deployer.sandbox import server  # noqa: PLC0415 - on first use, as said above
+        from deployer.sandbox import server
 
         return getattr(server, name)
     raise AttributeError(name)

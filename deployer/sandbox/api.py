@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from deployer.sandbox.account import Account
+from deployer.sandbox.disk import QuotaExceededError
 from deployer.sandbox.endpoint import Call, Endpoint, Handler
 from deployer.sandbox.families import ENDPOINTS
 from deployer.sandbox.faults import Effect
@@ -104,6 +105,8 @@ class Api:
             response = await handler(Call(account=self._account, request=request, params=route.params))
         except RefusalError as refused:
             response = refused.response
+        except QuotaExceededError:
+            response = reply({"detail": "Disk quota exceeded"}, self._account.switches.quota_refusal)
         except Exception:
             log.exception("a request failed inside the sandbox", path=request.url.path)
             return page(500, "The sandbox itself failed; its log says how.")
@@ -133,8 +136,8 @@ class Api:
         raise detail(401, problem, headers={"www-authenticate": "Token"})
 
     def _token_problem(self, authorization: str) -> str | None:
-        scheme, *token = authorization.split()
-        if not authorization.strip() or scheme.lower() != "token":
+        scheme, *token = authorization.split() or [""]
+        if scheme.lower() != "token":
             return "Authentication credentials were not provided."
         if not token:
             return "Invalid token header. No credentials provided."

@@ -7,7 +7,8 @@ from starlette.types import Receive, Scope, Send
 from deployer.sandbox.account import Account
 from deployer.sandbox.api import Api
 from deployer.sandbox.control import PREFIX, Control
-from deployer.sandbox.hosting import SiteRequest
+from deployer.sandbox.hosting import SiteRequest, UnknownSiteError
+from deployer.sandbox.replies import page
 
 
 class App:
@@ -35,16 +36,18 @@ class App:
     async def _visit(self, domain: str, scope: Scope, receive: Receive, send: Send) -> None:
         body = await Request(scope, receive).body()
         query = b"?" + scope["query_string"] if scope["query_string"] else b""
-        answer = await self._account.sites.respond(
-            domain,
-            SiteRequest(
-                method=scope["method"],
-                target=(scope["raw_path"] + query).decode("latin-1"),
-                headers=tuple((n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]),
-                body=body,
-                client=scope["client"][0] if scope["client"] else "",
-            ),
+        visit = SiteRequest(
+            method=scope["method"],
+            target=(scope["raw_path"] + query).decode("latin-1"),
+            headers=tuple((n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]),
+            body=body,
+            client=scope["client"][0] if scope["client"] else "",
         )
+        try:
+            answer = await self._account.sites.respond(domain, visit)
+        except UnknownSiteError:  # deleted after this visitor came
+            await page(404)(scope, receive, send)
+            return
         response = Response(answer.body, answer.status)
         length = (b"content-length", response.headers["content-length"].encode())
         kept = [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in answer.headers]

@@ -54,7 +54,7 @@ class Control:
     async def _overview(self, request: Request) -> Response:  # noqa: ARG002 - as every handler here
         account = self._account
         overview = {
-            "what": "A PythonAnywhere account on this machine, for trying and testing. It is not the platform.",
+            "what": "A PythonAnywhere account on this machine, for trying and testing; not the platform.",
             "user": account.user,
             "plan": account.options.plan,
             "disk": {"used_bytes": account.disk.used_bytes, "quota_bytes": account.disk.quota_bytes},

@@ -83,6 +83,7 @@ class SandboxOptions:
     cpu_used_s: float = 0.0  # of today's CPU seconds, before anything ran here
     max_upload_bytes: int = 100 * 1024 * 1024  # help page UploadingAndDownloadingFiles
     reload_limit_s: float = 20.0  # for the request that a reload makes (help page ErrorReloadingWebApp)
+    isolation: Literal["auto", "namespace", "none"] = "auto"  # whether sites see only the account's disk
     switches: Switches = field(default_factory=Switches)
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +25,7 @@ from deployer.sandbox.app import App
 from deployer.sandbox.disk import AccountDisk
 from deployer.sandbox.faults import Faults
 from deployer.sandbox.hosting import SiteHosting
+from deployer.sandbox.hosting.enclosure import Enclosure
 from deployer.sandbox.journal import Entry, Journal
 from deployer.sandbox.options import SandboxOptions
 from deployer.sandbox.replies import TRANSPORT
@@ -47,46 +49,20 @@ class Sandbox:
 
     def __init__(self, options: SandboxOptions, *, follow: Callable[[Entry], None] | None = None) -> None:
         """`follow` is called with every API request as it is answered, in the thread that serves."""
-        self._options = options
-        self._lock = _claim(options.data)
-        try:
-            self._socket = socket.create_server((ADDRESS, options.port))
-        except OSError:
-            os.close(self._lock)
-            raise
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # head and body are two writes
-        port = self._socket.getsockname()[1]
-        self.url = f"http://{ADDRESS}:{port}"
-        self._disk = AccountDisk(options.data, options.user, quota_bytes=options.quota_bytes)
-        self._store = Store(self._disk.data / "account.sqlite3")
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sandbox")
-        token = options.token or _kept_token(self._disk.data / "token")
-        self._hosting = SiteHosting(
-            self._disk,
-            environment={
-                "API_TOKEN": token,
-                "PYTHONANYWHERE_SITE": f"{ADDRESS}:{port}",
-                "PYTHONANYWHERE_DOMAIN": options.platform_domain,
-            },
-            ping_limit_s=options.reload_limit_s,
-        )
-        self._account = Account(
-            options=options,
-            token=token,
-            switches=options.switches,
-            disk=self._disk,
-            store=self._store,
-            sites=Sites(self._store, self._hosting, self._threads),
-            threads=self._threads,
-            journal=Journal(follow),
-        )
-        self._account.sites.load_all(options.switches.static_order)
-        self._loop = asyncio.new_event_loop()
-        self._serving = threading.Event()
-        self._closing = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="sandbox", daemon=True)
-        self._thread.start()
-        self._serving.wait()
+        with ExitStack() as opened:
+            opened.callback(os.close, _claim(options.data))
+            listener = opened.enter_context(socket.create_server((ADDRESS, options.port)))
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # head and body are two writes
+            self.url = f"http://{ADDRESS}:{listener.getsockname()[1]}"
+            self._account = _open_account(options, self.url, Journal(follow), opened)
+            self._loop = asyncio.new_event_loop()
+            self._closing = asyncio.Event()
+            serving = threading.Event()
+            thread = threading.Thread(target=self._run, args=(listener, serving), name="sandbox", daemon=True)
+            thread.start()
+            opened.callback(self._stop, thread)
+            serving.wait()
+            self._opened = opened.pop_all()
 
     @property
     def user(self) -> str:
@@ -98,7 +74,7 @@ class Sandbox:
 
     @property
     def disk(self) -> AccountDisk:
-        return self._disk
+        return self._account.disk
 
     @property
     def faults(self) -> Faults:
@@ -117,15 +93,8 @@ class Sandbox:
         self._account.switches = self._account.switches.changed(changes)
 
     def close(self) -> None:
-        """End every connection and every site's process. The data stays."""
-        if not self._thread.is_alive():
-            return
-        self._loop.call_soon_threadsafe(self._closing.set)
-        self._hosting.close()
-        self._thread.join()
-        self._threads.shutdown()
-        self._store.close()
-        os.close(self._lock)
+        """End every connection and every site's process. The data stays. Closing twice does no harm."""
+        self._opened.close()
 
     def __enter__(self) -> Self:
         return self
@@ -135,12 +104,16 @@ class Sandbox:
     ) -> None:
         self.close()
 
-    def _run(self) -> None:
+    def _run(self, listener: socket.socket, serving: threading.Event) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve())
+            runner.run(self._serve(listener, serving))
 
-    async def _serve(self) -> None:
-        """The HTTP is uvicorn's, the server is not: uvicorn's closes only after waiting, for 0.1 s or more."""
+    def _stop(self, thread: threading.Thread) -> None:
+        self._loop.call_soon_threadsafe(self._closing.set)
+        thread.join()
+
+    async def _serve(self, listener: socket.socket, serving: threading.Event) -> None:
+        """The HTTP is uvicorn's, the server is not: that one takes 0.1 s or more to close."""
         config = uvicorn.Config(
             App(self._account),
             lifespan="off",
@@ -152,17 +125,49 @@ class Sandbox:
         config.load()
         state = ServerState()
         server = await self._loop.create_server(
-            lambda: Connection(config, state, {}), sock=self._socket, backlog=config.backlog
+            lambda: Connection(config, state, {}), sock=listener, backlog=config.backlog
         )
-        self._serving.set()
+        serving.set()
         await self._closing.wait()
-        self._account.sites.close()
         server.close()
+        self._account.sites.close()
         for connection in list(state.connections):
             connection.transport.abort()
-        for task in list(state.tasks):
+        await asyncio.sleep(0)  # lets every request learn that nobody is there any more
+        tasks = list(state.tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*state.tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _open_account(options: SandboxOptions, url: str, journal: Journal, opened: ExitStack) -> Account:
+    """The account as its data folder holds it, with its sites; what has to be closed goes on the stack."""
+    disk = AccountDisk(options.data, options.user, quota_bytes=options.quota_bytes)
+    token = options.token or _kept_token(disk.data / "token")
+    store = Store(disk.data / "account.sqlite3")
+    opened.callback(store.close)
+    threads = opened.enter_context(ThreadPoolExecutor(THREADS, thread_name_prefix="sandbox"))
+    environment = {
+        "API_TOKEN": token,
+        "PYTHONANYWHERE_SITE": url.removeprefix("http://"),
+        "PYTHONANYWHERE_DOMAIN": options.platform_domain,
+    }
+    hosting = SiteHosting(
+        disk, environment=environment, ping_limit_s=options.reload_limit_s, isolation=options.isolation
+    )
+    opened.callback(hosting.close)
+    sites = Sites(store, hosting, threads)
+    sites.load_all(options.switches.static_order)
+    return Account(
+        options=options,
+        token=token,
+        switches=options.switches,
+        disk=disk,
+        store=store,
+        sites=sites,
+        threads=threads,
+        journal=journal,
+    )
 
 
 class Connection(H11Protocol):
@@ -175,7 +180,8 @@ class Connection(H11Protocol):
 
 def _with_transport(app: ASGIApp, transport: asyncio.Transport) -> ASGIApp:
     async def reaching(scope: Scope, receive: Receive, send: Send) -> None:
-        await app({**scope, TRANSPORT: transport}, receive, send)
+        with suppress(asyncio.CancelledError):  # the sandbox is closing: no answer is expected
+            await app({**scope, TRANSPORT: transport}, receive, send)
 
     return reaching
 
@@ -208,7 +214,7 @@ A PythonAnywhere account on this machine, until Ctrl-C.
 
 What is different from the platform: no TLS; one account, whose sites answer at the same address under their
 `Host`; scheduled tasks are kept but not run; consoles and databases are not there.
-"""
+{Enclosure(sandbox.disk, options.isolation).support.note}"""
 
 
 def _log_request(entry: Entry) -> None:

@@ -48,7 +48,7 @@ def test_switch_user_case(api: Client, answer: str, status: int) -> None:
 
 
 def test_an_unknown_url_is_an_html_page_even_without_a_token(api: Client) -> None:
-    for place in ("poop/", "files/pathfoo", "files/path"):
+    for place in ("poop/", "files/pathfoo", "webapps/a/b/"):
         response = api.get(place, headers={"Authorization": ""})
         assert response.status_code == 404
         assert response.headers["Content-Type"].startswith("text/html")
@@ -78,7 +78,7 @@ def test_bodies_come_as_json_form_or_multipart(api: Client) -> None:
             "application/json",
             "{",
             400,
-            "JSON parse error - Expecting property name enclosed in double quotes: ",
+            "JSON parse error - Expecting property name",
         ),
         ("multipart/form-data", "x", 400, "Multipart form parse error - Invalid boundary in multipart: None"),
         ("multipart/form-data; boundary=b", "--b\r\nA: b\r\n\r\n", 400, "Multipart form parse error - "),

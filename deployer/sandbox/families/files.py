@@ -45,18 +45,15 @@ async def download(call: Call) -> Response:
 async def upload(call: Call) -> Response:
     """The part `content`, which needs a file name, becomes the file; missing directories are made."""
     path = _path(call)
-    try:
-        target = call.account.disk.real(path)
-    except OutsideAccountError as error:
-        raise refusal(403, {call.switches.foreign_write: FORBIDDEN}) from error
     if int(call.request.headers.get("content-length", "0")) > _most_bytes(call) + MULTIPART_ROOM:
         raise _too_large(call)
     try:
+        target = call.account.disk.real(path)
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         is_new = await _receive(call, target)
-    except QuotaExceededError as error:
-        raise detail(call.switches.quota_refusal, "Disk quota exceeded") from error
+    except OutsideAccountError as error:
+        raise refusal(403, {call.switches.foreign_write: FORBIDDEN}) from error
     except OSError as error:
         raise detail(call.switches.misplaced_upload, f"{path}: {error.strerror}") from error
     _reload_after(call, path)
@@ -126,6 +123,7 @@ class _Content:
         if self._left < 0:
             raise _too_large(self._call)
         self._file.write(data)
+        self._file.flush()  # who writes in place is seen writing
 
     def close(self) -> None:
         self._file.close()
@@ -145,7 +143,7 @@ async def _receive(call: Call, target: Path) -> bool:
             return disk.install(received, target)
         except QuotaExceededError:
             if call.switches.quota_leaves == "truncated-file":
-                os.truncate(received, disk.quota_bytes - disk.used_bytes)
+                os.truncate(received, max(0, disk.quota_bytes - disk.used_bytes))
                 disk.install(received, target)
             raise
 

@@ -97,9 +97,9 @@ def _from_letsencrypt(call: Call, domain: str) -> dict[str, Any]:
 
 def _read(certificate: str, private_key: str) -> dict[str, Any]:
     """The facts of a PEM chain's first certificate. The key is compared with it and not kept."""
-    from cryptography import x509  # noqa: PLC0415 - takes a while, and most sandboxes never need it
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - as above
-    from cryptography.hazmat.primitives import serialization as pem  # noqa: PLC0415 - as above
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization as pem
 
     try:
         first = x509.load_pem_x509_certificates(certificate.encode())[0]
@@ -127,7 +127,7 @@ def _read(certificate: str, private_key: str) -> dict[str, Any]:
 
 
 def _common_name(name: Any) -> str:
-    from cryptography.x509.oid import NameOID  # noqa: PLC0415 - as above
+    from cryptography.x509.oid import NameOID
 
     common = name.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(common[0].value) if common else str(name.rfc4514_string())

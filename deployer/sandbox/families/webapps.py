@@ -68,9 +68,9 @@ async def create(call: Call) -> Response:
     if len(account.store.all(WEBAPP)) >= account.options.webapp_limit:
         text = "You cannot create any more webapps - your account only allows"
         raise _refused(call, "non_field_errors", f"{text} {account.options.webapp_limit}")
-    webapp = account.store.add(WEBAPP, _new(call, domain, version))
     template = WSGI_TEMPLATE.format(domain=domain, home=account.disk.home)
     account.disk.write(wsgi_path(domain), template.encode())
+    webapp = account.store.add(WEBAPP, _new(call, domain, version))
     await account.sites.load(webapp, call.switches.static_order)
     return reply(OK, call.switches.webapp_create_status, media_type="text/json")
 
