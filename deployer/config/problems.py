@@ -38,6 +38,14 @@ def tables(raw: Mapping[str, Any], name: str) -> list[tuple[KeyPath, Mapping[str
     return [((name, index), entry) for index, entry in enumerate(entries) if isinstance(entry, dict)]
 
 
+def named_tables(raw: Mapping[str, Any], name: str) -> list[tuple[KeyPath, Mapping[str, Any]]]:
+    """As `tables`, of a table whose keys are names: [site.blog], [site.shop]."""
+    entries = raw.get(name)
+    if not isinstance(entries, dict):
+        return []
+    return [((name, key), entry) for key, entry in entries.items() if isinstance(entry, dict)]
+
+
 def explained(error: ValidationError, model: type[BaseModel]) -> Iterator[Problem]:
     """Each of pydantic's findings in the words of the file, without its jargon."""
     schema = model.model_json_schema()
@@ -137,7 +145,8 @@ def _at(schema: Mapping[str, Any], path: KeyPath) -> Mapping[str, Any]:
         if isinstance(part, int):
             node = node.get("items", {})
         else:
-            node = node.get("properties", {}).get(part) or node.get("additionalProperties") or {}
+            by_name = [*node.get("patternProperties", {}).values(), {}]
+            node = node.get("properties", {}).get(part) or by_name[0]
         node = _resolved(node, schema)
     return node
 

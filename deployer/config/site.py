@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from posixpath import normpath
-from urllib.parse import urlsplit
 
+from deployer.config.addresses import EU_HOST
 from deployer.config.document import Document, read_document
 from deployer.config.positions import line_of
 from deployer.config.problems import sentences
@@ -12,7 +12,6 @@ from deployer.config.site_file import AppTable, SiteFile, StaticTable, TaskTable
 from deployer.errors import ConfigError, Refused
 from deployer.model.site import FileRules, HealthCheck, ScheduledTask, Site, StaticMapping, WebAppSettings
 
-EU_HOST = "eu.pythonanywhere.com"
 OWN_RECORD = ".deployer"
 """The folder of the home where the deployer keeps its own record (`Site.record_directory`)."""
 
@@ -37,8 +36,9 @@ def load_site(
 ) -> Site:
     """The site that the file describes, on that account.
 
-    `source` names the file in messages. Raises ConfigError with every problem of the file, or Refused
-    when all that is wrong is a target that could harm what is already in the account.
+    `source` names the file in messages; `host` is the platform's address as `platform_host` gives it.
+    Raises ConfigError with every problem of the file, or Refused when all that is wrong is a target
+    that could harm what is already in the account.
     """
     document = read_document(data, source, SiteFile, site_rules)
     if document.problems or document.model is None:
@@ -53,7 +53,7 @@ def load_site(
 
 def default_domain(username: str, host: str) -> str:
     """The address of the account's own site (help pages "ASGIAPI" and "CustomPythonAnywhereSubdomains")."""
-    region = "eu.pythonanywhere.com" if urlsplit(host).hostname == EU_HOST else "pythonanywhere.com"
+    region = "eu.pythonanywhere.com" if host == EU_HOST else "pythonanywhere.com"
     return f"{username.lower()}.{region}"
 
 

@@ -64,7 +64,9 @@ class FilesTable(Table):
     prune: Prune = "managed"
     """What is deleted on the server: "managed", only what was once shipped; "all", everything that is
     not in the commit; "never", nothing."""
-    max_delete: Deletes = Field(default=MaxDelete(), examples=["50%", 20])
+    max_delete: Deletes = Field(
+        default=MaxDelete(), json_schema_extra={"default": "50%"}, examples=["50%", 20]
+    )
     """A plan with more deletes is refused: a share of what was shipped, or a number of files.
     Up to five are always fine. Default: "50%"."""
     allow: Annotated[tuple[AllowedFile, ...], Field(strict=False, examples=[["config/demo.env"]])] = ()
@@ -108,7 +110,9 @@ class HealthTable(Table):
     """The one status that is well. Default: any below 500."""
     contains: Annotated[str, Field(min_length=1)] | None = Field(default=None, examples=["ok"])
     """What the body must contain."""
-    timeout: Duration = Field(default=timedelta(seconds=30), examples=["30s"])
+    timeout: Duration = Field(
+        default=timedelta(seconds=30), json_schema_extra={"default": "30s"}, examples=["30s"]
+    )
     """How long the site may take until it answers like that. Default: "30s"."""
 
 

@@ -5,6 +5,7 @@ Every refusal is the end of a sentence that starts with the key path: "must be â
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from posixpath import normpath
 from typing import Annotated, Any
 
@@ -158,6 +159,26 @@ def _max_delete(value: object) -> MaxDelete:
     return MaxDelete(share=float(found[1]) / 100)
 
 
+def username(value: str) -> str:
+    """The name in /home/<name> and in <name>.pythonanywhere.com; nobody knows the platform's exact rule."""
+    if "@" in value:
+        raise ValueError("must be the user name, as in <user name>.pythonanywhere.com, not an e-mail address")
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", value) is None:
+        raise ValueError(f'must be a user name of letters and digits, not "{value}"')
+    return value
+
+
+def _name(value: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value) is None:
+        raise ValueError("must be a name of letters, digits, dots, dashes and underscores")
+    return value
+
+
+def _local_path(value: object) -> Path:
+    path = _quoted(value, "must be a path in quotes")
+    return Path(_one_line(path))
+
+
 def _number_or(schema: dict[str, Any]) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, schema]})
 
@@ -167,6 +188,9 @@ def _string(**schema: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", **schema})
 
 
+Name = Annotated[str, AfterValidator(_name), _string(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Username = Annotated[str, AfterValidator(username), _string(pattern="^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+LocalPath = Annotated[Path, BeforeValidator(_local_path), PlainSerializer(str), _string(minLength=1)]
 OneLine = Annotated[str, AfterValidator(_one_line), _string(minLength=1)]
 PythonVersion = Annotated[str, BeforeValidator(_python), _string(pattern=r"^3\.[0-9]{1,2}$")]
 Domain = Annotated[str, AfterValidator(_domain), _string(pattern=r"^[^/:]+\.[^/:]+$")]
