@@ -1,7 +1,9 @@
 """Gives one process the account's view of the machine, then becomes that process.
 
-A script of its own because mount namespaces belong to processes: the sandbox's own view must not change, and the
-interpreter that runs the web app must never see the machine's. What the process is to see comes as JSON:
+It keeps honest code from mistakes; it is no wall against code that wants out.
+
+A script of its own because mount namespaces belong to processes: the sandbox's own view must not change, and
+the interpreter that runs the web app must never see the machine's. What the process is to see comes as JSON:
 
     binds       [[real directory, account path], ...], writable
     keep        machine paths that must stay visible where the binds would cover them
@@ -12,7 +14,9 @@ Nothing is created on the machine itself except, for `keep`, the empty directori
 Raises OSError where the machine does not allow it; then it is as if nothing had happened.
 """
 
+import contextlib
 import ctypes
+import errno
 import json
 import os
 import re
@@ -31,6 +35,8 @@ AT_FDCWD = -100
 SYS_MOUNT_SETATTR = 442  # the same on every architecture but alpha; Linux 5.12
 
 LIVE_TREES = ("/dev", "/proc", "/sys")  # the kernel's own: left as they are, programs write to them
+
+UNREACHABLE = (errno.ENOENT, errno.EACCES)  # where we cannot go, nothing can be written either
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -84,10 +90,11 @@ def rebuild(directory: str) -> None:
     mount("tmpfs", directory, "tmpfs", options="mode=0755")
     for name in names:
         entry, place = f"{old}/{name}", f"{directory}/{name}"
-        if Path(entry).is_symlink():
-            Path(place).symlink_to(Path(entry).readlink())
-        else:
-            bind(entry, place)
+        with contextlib.suppress(OSError):  # an entry that not even its owner's system lets us pass on
+            if Path(entry).is_symlink():
+                Path(place).symlink_to(Path(entry).readlink())
+            else:
+                bind(entry, place)
 
 
 def covered(path: str, roots: Iterable[str]) -> bool:
@@ -115,7 +122,8 @@ def protect(path: str) -> bool:
     attributes = MountAttributes(set=MOUNT_ATTR_RDONLY)
     size = ctypes.c_size_t(ctypes.sizeof(attributes))
     where = ctypes.c_int(AT_FDCWD), path.encode(), ctypes.c_uint(0), ctypes.byref(attributes), size
-    return libc.syscall(ctypes.c_long(SYS_MOUNT_SETATTR), *where) == 0
+    result: int = libc.syscall(ctypes.c_long(SYS_MOUNT_SETATTR), *where)
+    return result == 0 or ctypes.get_errno() in UNREACHABLE
 
 
 def main() -> None:
@@ -130,7 +138,7 @@ def main() -> None:
     ]
     os.chdir(order["directory"])
     if not order["command"]:
-        print(json.dumps({"read_only": all(protected)}))
+        sys.stdout.write(json.dumps({"read_only": all(protected)}))
         return
     os.execv(order["command"][0], order["command"])  # noqa: S606 - no shell is wanted
 

@@ -1,7 +1,6 @@
 """Whether and how sites get the account's own view of the machine."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -27,7 +26,7 @@ class Support:
 
 
 class Enclosure:
-    """Turns a command into one that runs with `/home/<user>`, `/var/www`, `/var/log` and `/tmp` of the account.
+    """Turns a command into one that sees `/home/<user>`, `/var/www`, `/var/log` and `/tmp` of the account.
 
     With "auto" the machine decides; "namespace" insists and "none" declines. Without a view of its own a site
     sees the machine as it is, and the account's paths mean nothing to it: `shown` then gives the real ones.
@@ -42,7 +41,7 @@ class Enclosure:
     def support(self) -> Support:
         """Found out once, by trying. Raises IsolationError where "namespace" is asked for in vain."""
         if self._isolation == "none":
-            return Support(enclosed=False, note=self._open_note("asked to"))
+            return Support(enclosed=False, note=self._open_note("as asked"))
         command = [*LAUNCHER, self._order("/", [], keep=[])]
         try:
             run = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_LIMIT_S, check=False)
@@ -51,7 +50,7 @@ class Enclosure:
         if run.returncode != 0:
             return self._unsupported((run.stderr.splitlines() or ["no reason given"])[-1])
         if not json.loads(run.stdout)["read_only"]:
-            note = "this kernel cannot write-protect the machine's own files from sites (mount_setattr, Linux 5.12)"
+            note = "sites may write to this machine's own files: its kernel has no mount_setattr (Linux 5.12)"
             return Support(enclosed=True, note=note)
         return Support(enclosed=True, note="")
 
@@ -83,7 +82,7 @@ class Enclosure:
 
     def _open_note(self, reason: str) -> str:
         return (
-            f"sites see this machine's files, not the account's view of them ({reason}): {self._disk.home} is "
-            f"{self._disk.data}{self._disk.home}, and likewise /var/www, /var/log and /tmp; HOME and the working "
-            "directory are real paths, and code that spells out account paths does not find them"
+            f"sites see this machine's files, not the account's view of them ({reason}): {self._disk.home} "
+            f"is {self._disk.data}{self._disk.home}, and likewise /var/www, /var/log and /tmp; HOME and the "
+            "working directory are real paths, and code that spells out account paths does not find them"
         )

@@ -16,7 +16,7 @@ DEFAULT_LIMITS = Limits()
 
 
 class UnknownSiteError(LookupError):
-    """No configuration of that domain is in force: neither `load` nor `reload` was called, or `remove` was."""
+    """No configuration of that domain is in force: it was never loaded or reloaded, or was removed."""
 
 
 class SiteHosting:
@@ -61,7 +61,10 @@ class SiteHosting:
         return self._known(site_domain).respond(request)
 
     def notes(self, domain: str) -> tuple[str, ...]:
-        """In what this site's worker differs from the platform's; also in its server log. Raises UnknownSiteError."""
+        """In what this site's worker differs from the platform's; its server log has it too.
+
+        Raises UnknownSiteError.
+        """
         return self._known(domain).notes
 
     def remove(self, domain: str) -> None:

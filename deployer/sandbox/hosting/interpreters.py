@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ print(json.dumps({
     "executable": os.path.realpath(sys.executable),
     "version": list(sys.version_info[:3]),
     "prefixes": sorted({sys.base_prefix, sys.base_exec_prefix}),
-    "virtual": sys.prefix != sys.base_prefix,
+    "is_copy": sys.prefix != sys.base_prefix and os.path.realpath(sys.executable).startswith(sys.prefix),
 }))
 """
 
@@ -26,7 +27,7 @@ class Interpreter:
     executable: str
     version: tuple[int, int, int]
     prefixes: tuple[str, ...]  # directories that it cannot run without
-    virtual: bool
+    is_copy: bool  # of a virtualenv, so it cannot stand for the Python that it was made with
 
     @property
     def spelled(self) -> str:
@@ -39,29 +40,35 @@ class Interpreter:
 
 def probe(executable: Path) -> Interpreter | None:
     """What this interpreter says of itself; None where it does not run, as pyenv's stand-ins often do not."""
-    command = [str(executable), "-I", "-S", "-c", PROBE]
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    command = [str(executable), "-I", "-c", PROBE]
     try:
-        run = subprocess.run(command, capture_output=True, timeout=PROBE_LIMIT_S, check=True, env=os.environ)
+        run = subprocess.run(command, capture_output=True, timeout=PROBE_LIMIT_S, check=True, env=environment)
         said = json.loads(run.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError):
+        return Interpreter(
+            executable=said["executable"],
+            version=tuple(said["version"]),
+            prefixes=tuple(said["prefixes"]),
+            is_copy=said["is_copy"],
+        )
+    except (OSError, subprocess.SubprocessError, ValueError, LookupError, TypeError):
         return None
-    return Interpreter(
-        executable=said["executable"],
-        version=tuple(said["version"]),
-        prefixes=tuple(said["prefixes"]),
-        virtual=said["virtual"],
-    )
 
 
 def standard_places() -> tuple[Path, ...]:
-    """pyenv's own versions before PATH: its stand-ins on PATH are slow and work only when a version is chosen."""
-    pyenv = Path("~/.pyenv/versions").expanduser()
+    """Where Pythons usually are: pyenv's and uv's folders, PATH, and beside the one that runs the sandbox.
+
+    pyenv's own folder comes before PATH: its stand-ins there are slow, and work only for the chosen versions.
+    """
+    home = Path.home()
+    versions = [*home.glob(".pyenv/versions/*/bin"), *home.glob(".local/share/uv/python/*/bin")]
     path = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    return (*sorted(pyenv.glob("*/bin"), reverse=True), *(Path(place) for place in path if place))
+    on_path = [Path(place) for place in path if place]
+    return (*sorted(versions, reverse=True), *on_path, Path(sys.executable).parent)
 
 
 class Interpreters:
-    """Finds base interpreters (never somebody's virtualenv) in directories; asks each file at most once."""
+    """Finds interpreters in directories, never with a virtualenv's packages; asks each file at most once."""
 
     def __init__(self, places: Iterable[Path] | None = None) -> None:
         self._places = tuple(standard_places() if places is None else places)
@@ -69,7 +76,7 @@ class Interpreters:
         self._lock = threading.Lock()
 
     def nearest(self, version: tuple[int, int]) -> Interpreter | None:
-        """The interpreter of that version, else of the nearest one (the newer of two); None: no Python at all."""
+        """The interpreter of that version, else the nearest (the newer of two); None: no Python at all."""
         with self._lock:
             for candidate in sorted(
                 self._names(), key=lambda known: (_distance(known, version), known[1] < version[1])
@@ -88,7 +95,7 @@ class Interpreters:
         name = f"python{version[0]}.{version[1]}"
         for place in self._places:
             interpreter = probe(place / name) if (place / name).exists() else None
-            if interpreter is not None and interpreter.minor == version and not interpreter.virtual:
+            if interpreter is not None and interpreter.minor == version and not interpreter.is_copy:
                 return interpreter
         return None
 

@@ -3,7 +3,6 @@
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from deployer.sandbox.disk import AccountDisk, OutsideAccountError
 from deployer.sandbox.hosting.enclosure import Enclosure
@@ -42,16 +41,18 @@ def prepare(config: SiteConfig, logs: SiteLogs, hosts: Hosts) -> Prepared:
     virtualenv = _virtualenv(config, hosts, notes)
     interpreter = virtualenv or _named(config, hosts.interpreters, notes)
     shown = hosts.enclosure.shown
-    in_virtualenv = posixpath.join(config.virtualenv_path, "bin")
-    for prefix in interpreter.prefixes:
-        if hosts.enclosure.covers(prefix):
-            notes.append(f"{prefix}, where the Python of this machine lives, shows among the account's files")
+    place = shown(posixpath.normpath(config.virtualenv_path)) if virtualenv else ""
+    notes += [
+        f"{prefix}, where this machine's Python lives, shows as an empty directory among the account's files"
+        for prefix in interpreter.prefixes
+        if hosts.enclosure.covers(prefix)
+    ]
     launch = Launch(
-        interpreter=shown(f"{in_virtualenv}/python") if virtualenv else interpreter.executable,
+        interpreter=f"{place}/bin/python" if virtualenv else interpreter.executable,
         keep=interpreter.prefixes,
         wsgi_file=shown(config.wsgi_path),
         directory=_directory(config, hosts, notes),
-        environment=_environment(hosts, shown(in_virtualenv) if virtualenv else ""),
+        environment=_environment(hosts, virtualenv=place),
         server_log=logs.real("server"),
         error_log=logs.real("error"),
         shown_server_log=shown(logs.account_path("server")),
@@ -67,13 +68,13 @@ def _virtualenv(config: SiteConfig, hosts: Hosts, notes: list[str]) -> Interpret
     found = _probe_virtualenv(config.virtualenv_path, hosts)
     if found is None:
         notes.append(
-            f"the virtualenv {config.virtualenv_path} has no bin/python that runs here: the site runs without it"
+            f"the virtualenv {config.virtualenv_path} has no bin/python that runs: the site does without it"
         )
         return None
-    if not config.python_version.startswith("%d.%d" % found.minor):
+    if found.minor != _version(config.python_version):
         notes.append(
-            f"the web app names Python {config.python_version} and its virtualenv has {found.spelled}, which is "
-            "used; on the platform the two must match"
+            f"the web app names Python {config.python_version}, its virtualenv has {found.spelled}: the site "
+            "runs on the latter; on the platform the two must match"
         )
     return found
 
@@ -117,7 +118,7 @@ def _directory(config: SiteConfig, hosts: Hosts, notes: list[str]) -> str:
     return hosts.enclosure.shown(hosts.disk.home)
 
 
-def _environment(hosts: Hosts, virtualenv_bin: str) -> dict[str, str]:
+def _environment(hosts: Hosts, *, virtualenv: str) -> dict[str, str]:
     """Nothing of the machine's own environment; TZ because the platform's servers live in UTC."""
     user = hosts.disk.username
     own = {
@@ -129,7 +130,7 @@ def _environment(hosts: Hosts, virtualenv_bin: str) -> dict[str, str]:
         "TZ": "UTC",
         "PATH": SYSTEM_PATH,
     }
-    if virtualenv_bin:
-        own["VIRTUAL_ENV"] = str(Path(virtualenv_bin).parent)
-        own["PATH"] = f"{virtualenv_bin}:{SYSTEM_PATH}"
+    if virtualenv:
+        own["VIRTUAL_ENV"] = virtualenv
+        own["PATH"] = f"{virtualenv}/bin:{SYSTEM_PATH}"
     return own | dict(hosts.environment)

@@ -69,11 +69,10 @@ class LiveSite:
 
     def end(self) -> None:
         """No worker is left when this returns, and none will be started again."""
-        with self._changing:
-            self._ended = True
+        self._ended = True
+        self._stop_worker(self._limits.farewell_s)  # which also cuts short a reload that waits for it
+        with self._changing, self._turn:
             self._stop_worker(self._limits.farewell_s)
-            with self._turn:
-                self._stop_worker(self._limits.farewell_s)
 
     def _replace_worker(self, config: SiteConfig, ping_limit_s: float) -> None:
         self._epoch += 1
@@ -113,9 +112,7 @@ class LiveSite:
     def _in_turn(self, request: SiteRequest) -> SiteResponse:
         epoch = self._epoch
         with self._turn:
-            if self._ended or epoch != self._epoch:
-                return pages.no_application()
-            worker = self._running_worker()
+            worker = self._running_worker() if epoch == self._epoch else None
             if worker is None:
                 return pages.no_application()
             try:
@@ -135,7 +132,9 @@ class LiveSite:
         return gateway.response(request, answer)
 
     def _running_worker(self) -> Worker | None:
-        """The worker, started when there is none; None, and the reason in the error log, when none will start."""
+        """The worker, started when there is none; None, and the reason in the error log, when none starts."""
+        if self._ended:
+            return None
         if self._worker is not None and self._worker.alive:
             return self._worker
         try:

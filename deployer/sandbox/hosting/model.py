@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 
-class ReloadTimeout(Exception):  # noqa: N818 - named as subprocess.TimeoutExpired is
+class ReloadTimeout(Exception):
     """The site's first request after a reload took longer than the limit; the new worker stays up.
 
     The platform reports an error then although the site may be well (its help page ErrorReloadingWebApp).
@@ -47,7 +47,7 @@ class SiteRequest:
 
     @property
     def is_secure(self) -> bool:
-        """The sandbox's one port stands for the site's HTTPS port, unless the request says that it came by HTTP."""
+        """The sandbox's one port stands for the site's HTTPS port, unless the request says otherwise."""
         return self.header("x-forwarded-proto").lower() != "http"
 
 

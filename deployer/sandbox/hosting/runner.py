@@ -83,6 +83,12 @@ def keep_log(descriptor: int, path: str) -> None:
     os.close(fresh)
 
 
+def keep_from_children(*descriptors: int) -> None:
+    """What the application starts, by os.system for one, must not hold the sandbox's sockets open."""
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+
+
 def die_with_sandbox(lifeline: int) -> None:
     """Have the kernel kill this process group once the sandbox's end of the pipe is closed.
 
@@ -90,7 +96,7 @@ def die_with_sandbox(lifeline: int) -> None:
     (PR_SET_PDEATHSIG would not do: it watches the thread that started us, which may end earlier.)
     """
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
-    fcntl.fcntl(lifeline, getattr(fcntl, "F_SETSIG", 10), signal.SIGKILL)
+    fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
     if select.select([lifeline], [], [], 0)[0]:
         os._exit(1)  # it had ended before the kernel was asked
@@ -241,6 +247,7 @@ def next_connection(control: socket.socket) -> Optional[socket.socket]:
 def main() -> None:
     settings = json.loads(sys.argv[1])
     die_with_sandbox(settings["lifeline"])
+    keep_from_children(settings["lifeline"], settings["control"])
     os.close(settings["script"])
     open_logs()
     cache_settled_sources_only()

@@ -1,16 +1,16 @@
 """A site's static mappings, served before the application is asked.
 
 By the platform's help pages DebuggingStaticFiles and HostingAStaticSite: the final slash of a URL does not
-matter, the first mapping that fits wins, a mapping may be a single file, and directories show `index.html`. Where
-the pages are silent this does as nginx does, which the platform's front is said to be.
+matter, the first mapping that fits wins, a mapping may be a single file, and directories show `index.html`.
+Where the pages are silent this does as nginx does, which the platform's front is said to be.
 """
 
 import email.utils
 import mimetypes
 import posixpath
-import stat
 import urllib.parse
 from collections.abc import Iterable
+from pathlib import Path
 
 from deployer.sandbox.disk import AccountDisk, OutsideAccountError
 from deployer.sandbox.hosting import pages
@@ -64,34 +64,30 @@ def remainder(path: str, url: str) -> str | None:
 def _serve(disk: AccountDisk, account_path: str, rest: str, request: SiteRequest) -> SiteResponse:
     if request.method not in ("GET", "HEAD"):
         return pages.not_allowed()
+    wanted = posixpath.normpath(account_path) + rest.rstrip("/")
     try:
-        file = disk.real(posixpath.normpath(account_path) + rest)
-        status = file.stat()
-        if stat.S_ISDIR(status.st_mode):
-            if not request.path.endswith("/"):
-                return pages.moved(301, request.path + "/")
-            file = disk.real(posixpath.normpath(account_path) + rest.rstrip("/") + "/index.html")
-            if not file.exists():
-                return pages.forbidden()
-            status = file.stat()
-        elif rest.endswith("/"):
-            return pages.not_found()
-        if not stat.S_ISREG(status.st_mode):
-            return pages.not_found()
-        body = file.read_bytes()
+        if not disk.real(wanted).is_dir():
+            return pages.not_found() if rest.endswith("/") else _file_response(disk.real(wanted), request)
+        if not request.path.endswith("/"):
+            return pages.moved(301, request.path + "/")
+        index = disk.real(wanted + "/index.html")
+        return _file_response(index, request) if index.exists() else pages.forbidden()
     except (OSError, OutsideAccountError):
         return pages.not_found()
-    return _file_response(file.name, body, int(status.st_mtime), request)
 
 
-def _file_response(name: str, body: bytes, changed_s: int, request: SiteRequest) -> SiteResponse:
+def _file_response(file: Path, request: SiteRequest) -> SiteResponse:
+    """Raises OSError for what cannot be read."""
+    if not file.is_file():
+        return pages.not_found()  # a pipe or a device would never end
+    changed_s = int(file.stat().st_mtime)
     headers = (("Last-Modified", email.utils.formatdate(changed_s, usegmt=True)),)
     if _seen_since(request.header("if-modified-since"), changed_s):
         return SiteResponse(status=304, headers=headers, body=b"")
-    about = (("Content-Type", content_type(name)), ("Content-Length", str(len(body))))
-    return SiteResponse(
-        status=200, headers=(*about, *headers), body=b"" if request.method == "HEAD" else body
-    )
+    body = file.read_bytes()
+    about = (("Content-Type", content_type(file.name)), ("Content-Length", str(len(body))))
+    shown = b"" if request.method == "HEAD" else body
+    return SiteResponse(status=200, headers=(*about, *headers), body=shown)
 
 
 def content_type(name: str) -> str:

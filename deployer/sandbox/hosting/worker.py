@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -51,7 +51,7 @@ class Answer:
 
 
 class Worker:
-    """Thread-safe, but meant for one request at a time: others wait in the socket until their limit is over."""
+    """Thread-safe, but meant for one request at a time: others wait in the socket while their limit runs."""
 
     def __init__(
         self,
