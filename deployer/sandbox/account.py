@@ -1,11 +1,6 @@
 """The one account that a sandbox has: its state, and what every endpoint works on."""
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from functools import partial
-from typing import ParamSpec, TypeVar
 
 from deployer.sandbox.disk import AccountDisk
 from deployer.sandbox.faults import Faults
@@ -14,10 +9,8 @@ from deployer.sandbox.options import SandboxOptions
 from deployer.sandbox.sites import Sites
 from deployer.sandbox.store import Store
 from deployer.sandbox.switches import Switches
+from deployer.sandbox.threads import Threads
 from deployer.sandbox.throttle import Throttle
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,7 +23,7 @@ class Account:
     disk: AccountDisk
     store: Store
     sites: Sites
-    threads: Executor  # for what takes long: sites, and directories of any size
+    threads: Threads
     journal: Journal
     faults: Faults = field(default_factory=Faults)
     throttle: Throttle = field(default_factory=Throttle)
@@ -38,7 +31,3 @@ class Account:
     @property
     def user(self) -> str:
         return self.options.user
-
-    async def in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The outcome of work that would keep other requests waiting."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, partial(work, *args, **kwargs))

@@ -154,7 +154,7 @@ class AccountDisk:
                 self._used_bytes = self._count()
                 if self._used_bytes + size_bytes > self.quota_bytes:
                     raise QuotaExceededError(f"{self._used_bytes + size_bytes} of {self.quota_bytes} bytes")
-            self._used_bytes += size_bytes
+            self._used_bytes = max(0, self._used_bytes + size_bytes)  # a freed file may be the site's own
 
     def _on_machine(self, names: list[str]) -> Path:
         return self.data.joinpath(*names)

@@ -8,7 +8,6 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -32,10 +31,10 @@ from deployer.sandbox.replies import TRANSPORT
 from deployer.sandbox.sites import Sites
 from deployer.sandbox.store import Store
 from deployer.sandbox.switches import Switches
+from deployer.sandbox.threads import Threads
 
 ADDRESS = "127.0.0.1"  # and never another: there is no door here that would keep strangers out
 KEEP_ALIVE_S = 75  # as nginx; shorter than a client's pause, it would look like faults that nobody asked for
-THREADS = 32  # visitors and reloads at one time; more wait
 
 log = structlog.get_logger()
 
@@ -146,7 +145,7 @@ def _open_account(options: SandboxOptions, url: str, journal: Journal, opened: E
     token = options.token or _kept_token(disk.data / "token")
     store = Store(disk.data / "account.sqlite3")
     opened.callback(store.close)
-    threads = opened.enter_context(ThreadPoolExecutor(THREADS, thread_name_prefix="sandbox"))
+    threads = opened.enter_context(Threads())
     environment = {
         "API_TOKEN": token,
         "PYTHONANYWHERE_SITE": url.removeprefix("http://"),

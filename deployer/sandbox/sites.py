@@ -1,32 +1,28 @@
 """The account's web apps as the hosting sees them: what is kept about one becomes the site that runs."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
-from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import structlog
 
 from deployer.sandbox.hosting import ReloadTimeout, SiteConfig, SiteHosting, SiteRequest, SiteResponse
 from deployer.sandbox.store import Record, Store
+from deployer.sandbox.threads import Threads
 
 WEBAPP = "webapp"
 MAPPING = "static_file"
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 log = structlog.get_logger()
 
 
 class Sites:
-    """Used by the thread that serves; what may take long runs in `threads`.
+    """Used by the thread that serves; what may take long runs elsewhere.
 
     `order` is everywhere the order in which static mappings are tried: by `id`, or by `last-changed`.
     """
 
-    def __init__(self, store: Store, hosting: SiteHosting, threads: Executor) -> None:
+    def __init__(self, store: Store, hosting: SiteHosting, threads: Threads) -> None:
         self._store = store
         self._hosting = hosting
         self._threads = threads
@@ -52,20 +48,20 @@ class Sites:
             self._hosting.load(self._config(webapp, order))
 
     async def load(self, webapp: Record, order: str) -> None:
-        await self._in_thread(self._hosting.load, self._config(webapp, order))
+        await self._threads.run(self._hosting.load, self._config(webapp, order))
 
     async def reload(self, webapp: Record, order: str) -> None:
         """Raises ReloadTimeout."""
-        await self._in_thread(self._hosting.reload, self._config(webapp, order))
+        await self._threads.run(self._hosting.reload, self._config(webapp, order))
 
     async def remove(self, domain: str) -> None:
         """Take a site offline, and forget what was still to be done with it."""
         if handle := self._due.pop(domain, None):
             handle.cancel()
-        await self._in_thread(self._hosting.remove, domain)
+        await self._threads.run(self._hosting.remove, domain)
 
     async def respond(self, domain: str, request: SiteRequest) -> SiteResponse:
-        return await self._in_thread(self._hosting.respond, domain, request)
+        return await self._threads.run(self._hosting.respond, domain, request)
 
     def reload_later(self, domain: str, delay_s: float, order: str) -> None:
         """Reload by itself in a while; another upload before that changes nothing."""
@@ -93,9 +89,6 @@ class Sites:
                 await self.reload(webapp, order)
         except ReloadTimeout:
             log.warning("the site was slow to answer after its WSGI file was uploaded", domain=domain)
-
-    async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *args, **kwargs))
 
     def _config(self, webapp: Record, order: str) -> SiteConfig:
         body: Mapping[str, Any] = webapp.body

@@ -56,7 +56,7 @@ async def upload(call: Call) -> Response:
         raise refusal(403, {call.switches.foreign_write: FORBIDDEN}) from error
     except OSError as error:
         raise detail(call.switches.misplaced_upload, f"{path}: {error.strerror}") from error
-    _reload_after(call, path)
+    _reload_after(call, call.account.disk.account_path(target))
     return Response(status_code=201 if is_new else 200)
 
 
@@ -69,7 +69,7 @@ async def delete(call: Call) -> Response:
         if disk.account_path(real) in disk.roots:
             text = "You do not have permission to delete this"
             raise refusal(403, {"message": text, "code": "forbidden"})
-        await call.account.in_thread(disk.remove, real)
+        await call.account.threads.run(disk.remove, real)
     except (OutsideAccountError, OSError) as error:
         raise refusal(404, {"message": "File does not exist", "code": "not_found"}) from error
     return Response(status_code=204)
@@ -86,7 +86,7 @@ async def show_tree(call: Call) -> Response:
     except (OutsideAccountError, OSError) as error:
         raise detail(400, f"{path} does not exist") from error
     base = posixpath.normpath("/" + path.strip("/"))
-    return reply(await call.account.in_thread(tree, call.account.disk, real, base, call.switches))
+    return reply(await call.account.threads.run(tree, call.account.disk, real, base, call.switches))
 
 
 def _path(call: Call) -> str:
@@ -180,7 +180,7 @@ def _too_large(call: Call) -> RefusalError:
 
 def _reload_after(call: Call, path: str) -> None:
     sites, switches = call.account.sites, call.switches
-    webapp = sites.of_wsgi_file(posixpath.normpath(path.replace("//", "/")))
+    webapp = sites.of_wsgi_file(path)
     if webapp and switches.wsgi_upload == "reloads":
         sites.reload_later(webapp.body["domain_name"], switches.wsgi_upload_delay_s, switches.static_order)
 
