@@ -51,10 +51,11 @@ def reopen(
 
 
 def restore_vanished(changes: tuple[Change, ...], manifest: Manifest, listing: Listing) -> tuple[Change, ...]:
-    """Add the files that are recorded and unchanged, but provably no longer on the server.
+    """Add the files that are recorded and unchanged, but that the tree does not show where it should.
 
-    Only a tree answer that is not cut can prove that, so this never looks at more than the
-    platform's thousand names unless the site is really gone.
+    A suspicion: only the listing of a file's own folder proves that it is gone, since nobody knows
+    where the platform cuts. A tree answer as long as it can be is no reason to suspect anything, so
+    this never looks at more than the platform's thousand names unless the site is really gone.
     """
     if listing.is_cut or not manifest.files:
         return changes

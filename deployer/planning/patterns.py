@@ -28,8 +28,8 @@ class PathPatterns:
     def _holds_folder(self, folder: str) -> bool:
         """As git has it, no negation brings back a file whose folder is named; pathspec alone would."""
         if folder not in self._folders:
-            above = self._holds_folder(folder.rpartition("/")[0])
-            self._folders[folder] = above or self._spec.match_file(f"{folder}/")
+            ends = (slash.end() for slash in re.finditer("/", f"{folder}/"))
+            self._folders[folder] = any(self._spec.match_file(f"{folder}/"[:end]) for end in ends)
         return self._folders[folder]
 
 

@@ -198,6 +198,8 @@ class _FilePlan:
             self._create(
                 change, entry, "missing on the server" if missing else f"new in {self.facts.commit.short}"
             )
+        elif change.path in self.facts.manifest.files:
+            pass  # the tree did not show it, its own folder's listing does: it never went
         elif change.path in self.facts.identical:
             self.notes.append(Note(subject=path, reason="was there already with this content; ours now"))
         elif self.facts.overrides.overwrite:
@@ -334,5 +336,6 @@ def _needs_record(facts: Facts, settings: SettingsPlan) -> bool:
     manifest = facts.manifest
     recorded = (manifest.commit, manifest.rules, manifest.live.commit if manifest.live else None)
     wanted = (facts.commit.id, fingerprint(facts.site.files), facts.commit.id)
+    files = any(manifest.files.get(change.path) != change.after for change in facts.changes)
     applied = replace(settings.settled, wsgi=facts.wsgi.digest if facts.wsgi else manifest.settings.wsgi)
-    return bool(recorded != wanted or facts.changes or manifest.pending or manifest.settings != applied)
+    return bool(recorded != wanted or files or manifest.pending or manifest.settings != applied)

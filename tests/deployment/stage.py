@@ -1,0 +1,145 @@
+"""A sandbox, a repository and a state folder, with a site between them: where deployments are tried."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from deployer.deployment.deploy import Outcome, Preview, deploy, preview
+from deployer.deployment.record import Record
+from deployer.deployment.site_work import Silent, SiteWork
+from deployer.git import Repository
+from deployer.model.manifest import Manifest
+from deployer.model.site import FileRules, HealthCheck, Site, WebAppSettings
+from deployer.planning.planner import Overrides
+from deployer.pythonanywhere import Budget, PythonAnywhere
+from deployer.sandbox import Sandbox, SandboxOptions, Switches
+from deployer.secret import Secret
+from deployer.state import State
+from tests.builders.git import GitRepo
+
+WSGI = """
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello from the site"]
+"""
+PLAIN = FileRules()
+UNLIMITED = Switches(rate_limit="off")
+NO_OVERRIDES = Overrides()
+
+
+@dataclass(slots=True)
+class Stage:
+    """One account and one repository; `site` may be replaced between deployments."""
+
+    folder: Path
+    sandbox: Sandbox
+    repo: GitRepo
+    site: Site
+    state: str = "state"
+    per_minute: int = 0
+
+    @contextmanager
+    def work(self) -> Iterator[SiteWork]:
+        """The rooms of one run, as a process of its own would open them."""
+        runtime = self.folder / "runtime"
+        runtime.mkdir(exist_ok=True)
+        budget = Budget(
+            host=self.sandbox.url,
+            username=self.sandbox.user,
+            requests_per_minute=self.per_minute,
+            directory=runtime,
+        )
+        with (
+            Repository(self.repo.path) as repository,
+            State(self.folder / self.state) as state,
+            PythonAnywhere(
+                host=self.sandbox.url,
+                username=self.sandbox.user,
+                token=Secret(self.sandbox.token),
+                budget=budget,
+            ) as api,
+        ):
+            yield SiteWork(
+                site=self.site,
+                repository=repository,
+                api=api,
+                state=state,
+                who="ada@test",
+                site_url=self.sandbox.url,
+                host_header=self.site.domain,
+                requests_per_minute=self.per_minute,
+                reporter=Silent(),
+                pause=lambda _: None,
+            )
+        budget.close()
+
+    def sync(self, rev: str = "main", overrides: Overrides = NO_OVERRIDES) -> Outcome:
+        with self.work() as work:
+            return deploy(work, work.repository.resolve(rev), overrides)
+
+    def plan(self, rev: str = "main", overrides: Overrides = NO_OVERRIDES) -> Preview:
+        with self.work() as work:
+            return preview(work, work.repository.resolve(rev), overrides)
+
+    def manifest(self) -> Manifest:
+        with self.work() as work:
+            return Record(self.site, work.api).read()
+
+    @property
+    def target(self) -> Path:
+        return self.sandbox.disk.real(self.site.target)
+
+    def on_disk(self) -> dict[str, bytes]:
+        """Every file below the target, as it really is."""
+        return {
+            path.relative_to(self.target).as_posix(): path.read_bytes()
+            for path in sorted(self.target.rglob("*"))
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+
+    def put(self, path: str, content: str) -> None:
+        """Somebody else's hand: a file below the target."""
+        file = self.target / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+
+    def change_site(self, **fields: Any) -> None:
+        self.site = replace(self.site, **fields)
+
+    @contextmanager
+    def counted(self) -> Iterator[Counter[str]]:
+        """Requests made inside the block, by method and endpoint; filled in when it ends."""
+        counted: Counter[str] = Counter()
+        before = len(self.sandbox.requests.list())
+        yield counted
+        for entry in self.sandbox.requests.list()[before:]:
+            counted[f"{entry.method} {entry.endpoint}"] += 1
+
+
+@contextmanager
+def stage(
+    folder: Path,
+    *,
+    files: FileRules = PLAIN,
+    switches: Switches = UNLIMITED,
+    plan: Any = "free-2025",
+    **fields: Any,
+) -> Iterator[Stage]:
+    """A fresh one below `folder`."""
+    options = SandboxOptions(data=folder / "platform", user="alice", port=0, plan=plan, switches=switches)
+    with Sandbox(options) as sandbox:
+        site = Site(
+            username="alice",
+            domain="alice.pythonanywhere.com",
+            target="/home/alice/mysite",
+            files=files,
+            webapp=WebAppSettings(source_directory="/home/alice/mysite"),
+            wsgi=None,
+            static=(),
+            tasks=(),
+            health=HealthCheck(timeout_s=10),
+        )
+        yield Stage(folder, sandbox, GitRepo(folder / "repo"), replace(site, **fields))
