@@ -8,7 +8,7 @@ from deployer.sandbox.hosting.worker import Answer
 
 # Of one connection (RFC 9110, 7.6.1), so never the application's to send.
 HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
-OWN_VARIABLES = {"content-type", "content-length"}
+NOT_PASSED = {"content-type", "content-length", "transfer-encoding"}  # said otherwise, or no longer true
 
 
 def environ(domain: str, request: SiteRequest) -> dict[str, str]:
@@ -56,7 +56,7 @@ def _header_variables(request: SiteRequest) -> dict[str, str]:
     """`HTTP_...`; names with an underscore are dropped, as nginx does: they would pass for others."""
     variables: dict[str, str] = {}
     for name, value in request.headers:
-        if "_" in name or name.lower() in OWN_VARIABLES:
+        if "_" in name or name.lower() in NOT_PASSED:
             continue
         key = "HTTP_" + name.upper().replace("-", "_")
         separator = "; " if key == "HTTP_COOKIE" else ", "

@@ -10,7 +10,7 @@ from deployer.sandbox.hosting.logs import SiteLogs
 from deployer.sandbox.hosting.model import ReloadTimeout, SiteConfig, SiteRequest, SiteResponse
 from deployer.sandbox.hosting.worker import Worker, WorkerEndedError
 
-RELOAD_PAUSE_S = 1.0  # a visitor waits this long before the redirect, or clients would spin in it
+RELOAD_PAUSE_S = 1.0  # at most so long a visitor waits for the redirect; without, clients would spin in it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

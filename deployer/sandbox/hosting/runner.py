@@ -112,8 +112,11 @@ def cache_settled_sources_only() -> None:
     write = loader.set_data
 
     def write_settled(self: Any, path: str, data: bytes, **options: Any) -> None:
-        source = importlib.util.source_from_cache(path)
-        if time.time() - os.stat(source).st_mtime > FRESH_S:
+        try:
+            changed = os.stat(importlib.util.source_from_cache(path)).st_mtime
+        except OSError:
+            return  # deleted while it was imported
+        if time.time() - changed > FRESH_S:
             write(self, path, data, **options)
 
     loader.set_data = write_settled

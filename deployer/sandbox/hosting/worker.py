@@ -18,9 +18,7 @@ from typing import Any, Self
 from deployer.sandbox.hosting.enclosure import Enclosure
 
 RUNNER = Path(__file__).with_name("runner.py")
-REAP_LIMIT_S = (
-    10.0  # a process that was sent SIGKILL ends at once; longer means that the machine is in trouble
-)
+REAP_LIMIT_S = 10.0  # after SIGKILL a process ends at once; longer means that the machine is in trouble
 
 
 class WorkerEndedError(Exception):

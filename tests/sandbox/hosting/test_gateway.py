@@ -1,9 +1,11 @@
 """What an application is given and what becomes of its answer, by PEP 3333."""
 
+import json
 import re
 
 import pytest
 
+from deployer.sandbox.hosting import SiteRequest
 from tests.sandbox.hosting.account import DOMAIN, SiteOfAlice
 
 ANSWER = "start_response('200 OK', [('Content-Type', 'text/plain')])"
@@ -16,7 +18,13 @@ def application(*lines: str) -> str:
 
 def test_the_request_arrives_as_cgi_variables(site: SiteOfAlice) -> None:
     site.serve_value("{key: value for key, value in environ.items() if isinstance(value, str)}")
-    headers = {"Host": "shop.example", "X_Thing": "1", "Cookie": "a=b", "Content_Type": "text/x"}
+    headers = {
+        "Host": "shop.example",
+        "X_Thing": "1",
+        "Cookie": "a=b",
+        "Content_Type": "text/x",
+        "Transfer_Encoding": "chunked",
+    }
     seen = site.value("/caf%C3%A9/a%2Fb?q=%20&r", method="POST", body=b"12345", **headers)
     expected = {
         "REQUEST_METHOD": "POST",
@@ -35,7 +43,16 @@ def test_the_request_arrives_as_cgi_variables(site: SiteOfAlice) -> None:
         "wsgi.url_scheme": "https",
     }
     assert {key: seen.get(key) for key in expected} == expected
-    assert "HTTP_CONTENT_TYPE" not in seen
+    assert not {"HTTP_CONTENT_TYPE", "HTTP_TRANSFER_ENCODING"} & set(seen)
+
+
+def test_header_names_with_an_underscore_are_dropped_and_repeated_ones_joined(site: SiteOfAlice) -> None:
+    """X_Real and X-Real would be one variable: the first could pass for the second."""
+    site.serve_value("{key: value for key, value in environ.items() if key.startswith('HTTP_')}")
+    headers = (("X_Real", "forged"), ("A", "1"), ("a", "2"), ("Cookie", "x=1"), ("Cookie", "y=2"))
+    request = SiteRequest(method="GET", target="/", headers=headers, body=b"", client="192.0.2.7")
+    seen = json.loads(site.hosting.respond(DOMAIN, request).body)
+    assert seen == {"HTTP_HOST": DOMAIN, "HTTP_A": "1, 2", "HTTP_COOKIE": "x=1; y=2"}
 
 
 def test_a_request_that_came_by_http_says_so(site: SiteOfAlice) -> None:

@@ -99,6 +99,17 @@ def test_close_does_not_wait_for_an_application_that_hangs(open_site: Open) -> N
     assert time.monotonic() - started < 10
 
 
+def test_close_cuts_a_reload_short_that_waits_for_its_first_answer(open_site: Open) -> None:
+    site = open_site(limits=Limits(farewell_s=0.1))
+    with ThreadPoolExecutor() as pool:
+        reload = pool.submit(site.serve_value, "(print('begun'), time.sleep(600))")
+        wait_for(site.log_has("server", "begun"), "the first request runs")
+        started = time.monotonic()
+        site.hosting.close()
+        reload.result()
+    assert time.monotonic() - started < 10
+
+
 def test_what_the_application_started_ends_with_its_worker(site: SiteOfAlice) -> None:
     site.serve_value("child.pid", "import subprocess; child = subprocess.Popen(['sleep', '600'])")
     child = site.value()
