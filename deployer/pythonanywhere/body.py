@@ -77,9 +77,8 @@ def upload(content: bytes | BinaryIO, size: int) -> Body:
 
 
 def form(fields: Mapping[str, str | bool]) -> Body:
-    """Booleans as the platform's Django REST framework reads them in forms."""
-    plain = {key: str(value).lower() if isinstance(value, bool) else value for key, value in fields.items()}
-    return Body("application/x-www-form-urlencoded", urlencode(plain).encode())
+    """Booleans go as True and False, which the platform's Django REST framework reads."""
+    return Body("application/x-www-form-urlencoded", urlencode(fields).encode())
 
 
 def json_body(value: Mapping[str, Any]) -> Body:

@@ -156,8 +156,8 @@ def _boolean(data: JsonObject, key: str) -> bool | None:
 
 
 def _integer(data: JsonObject, key: str) -> int | None:
-    value: int | None = _value(data, key, int)
-    return None if isinstance(value, bool) else value
+    value = data.get(key)
+    return value if type(value) is int else None  # True is an int as well
 
 
 def _identity(data: JsonObject) -> int:

@@ -61,7 +61,6 @@ class Wire:
                 data=call.body.data if call.body else None,
                 headers={"Content-Type": call.body.content_type} if call.body else None,
                 timeout=(self._connect_timeout_s, call.read_timeout_s),
-                allow_redirects=False,
                 stream=True,
             )
         except requests.RequestException as error:
@@ -97,7 +96,7 @@ class Wire:
 
 
 class _Session(requests.Session):
-    """Does not even look where a redirect leads."""
+    """Follows no redirect, nor looks where one leads: requests raises on an address that is none."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         del resp

@@ -16,6 +16,7 @@ from deployer.errors import (
     CredentialsRefused,
     NotFound,
     OutcomeUnknown,
+    Unreachable,
     UsageError,
 )
 from deployer.model.endpoints import Endpoint
@@ -219,6 +220,17 @@ def test_a_reload_without_a_cname_is_a_warning(sandbox: Sandbox, account: Python
     account.webapps.create("www.example.org", "3.12")
     sandbox.switch(cname="missing")
     assert account.webapps.reload("www.example.org") is ReloadOutcome.NO_CNAME
+
+
+def test_a_reload_is_given_more_time_than_the_rest(sandbox: Sandbox, budget: Budget, domain: str) -> None:
+    sandbox.faults.add(Fault(effect=Effect(kind="slow", seconds=0.6)))
+    token = Secret(sandbox.token)
+    with PythonAnywhere(
+        host=sandbox.url, username="alice", token=token, budget=budget, read_timeout_s=0.3, patience_s=0
+    ) as hasty:
+        with pytest.raises(Unreachable, match=r"no answer within 0\.3 s"):
+            hasty.webapps.get(domain)
+        assert hasty.webapps.reload(domain) is ReloadOutcome.OK
 
 
 def test_static_mappings_live_through_their_life(account: PythonAnywhere, domain: str) -> None:

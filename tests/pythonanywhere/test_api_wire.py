@@ -69,10 +69,11 @@ def connect(tmp_path: Path) -> Iterator[Connect]:
         answer(200, b'[{"id": 1, "url": "/s/", "path": "/p"}]', missing=5),
         answer(200, b'{"detail": "an object for a list"}'),
         answer(200, b'[{"url": "/without/an/id"}]'),
+        answer(200, b'[{"id": true}]'),
         answer(200, b"[1, 2]"),
         Answer(b"not HTTP at all\r\n\r\n", then_close=True),
     ],
-    ids=["html", "empty", "half JSON", "cut", "object", "nameless", "numbers", "noise"],
+    ids=["html", "empty", "half JSON", "cut", "object", "nameless", "true for an id", "numbers", "noise"],
 )
 def test_what_is_not_the_list_asked_for_is_never_taken_for_an_empty_one(
     connect: Connect, wrong: Answer
@@ -80,6 +81,28 @@ def test_what_is_not_the_list_asked_for_is_never_taken_for_an_empty_one(
     with ScriptedServer(wrong) as server, pytest.raises((NoAnswer, Unreachable)) as caught:
         connect(server.host).static_files.list(DOMAIN)
     assert f"GET /api/v0/user/alice/webapps/{DOMAIN}/static_files/" in str(caught.value)
+
+
+def test_keys_may_be_missing_added_or_of_another_type(connect: Connect) -> None:
+    body = b'{"domain_name":"d","expiry":null,"force_https":"yes","id":"7","new":[],"virtualenv_path":""}'
+    with ScriptedServer(answer(200, body)) as server:
+        app = connect(server.host).webapps.get("d")
+    assert (app.domain_name, app.virtualenv_path) == ("d", "")
+    assert (app.id, app.expiry, app.force_https, app.python_version) == (None, None, None, None)
+
+
+def test_without_a_budget_the_platforms_limit_is_kept_with_everybody_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DEPLOYER_RUNTIME_DIR", str(tmp_path))
+    with ScriptedServer(answer(200, b"[]")) as server:
+        with PythonAnywhere(host=server.host, username="alice", token=Secret(TOKEN)) as client:
+            client.webapps.list()
+        assert client.budget._db is None, "left open"
+        others = Budget(host=server.host, username="alice")
+    assert others.estimate({Endpoint.WEBAPPS: 39}) == 0
+    assert others.estimate({Endpoint.WEBAPPS: 40}) > 59
+    others.close()
 
 
 def test_an_html_page_is_reported_by_its_title(connect: Connect) -> None:
@@ -105,6 +128,18 @@ def test_a_redirect_is_never_followed(connect: Connect, status: int) -> None:
             with pytest.raises(NoAnswer, match=r"redirect to https://elsewhere\.example/login/"):
                 call()
     assert len(server.requests) == 2
+
+
+def test_a_redirect_to_nowhere_is_still_only_a_redirect(connect: Connect) -> None:
+    moved = answer(302, b"", headers={"Location": "http://[nowhere"})
+    with ScriptedServer(moved) as server, pytest.raises(NoAnswer, match="a redirect to"):
+        connect(server.host).cpu()
+
+
+def test_a_domain_is_one_segment_of_the_address_whatever_is_in_it(connect: Connect) -> None:
+    with ScriptedServer(answer(404, b"{}")) as server, pytest.raises(NotFound):
+        connect(server.host).webapps.get("a/../b?c#d")
+    assert server.requests[0].target == "/api/v0/user/alice/webapps/a%2F..%2Fb%3Fc%23d/"
 
 
 def test_a_success_that_says_error_is_an_error(connect: Connect) -> None:
@@ -323,6 +358,8 @@ def test_a_reload_without_a_cname_is_a_success_with_a_warning(connect: Connect) 
         client = connect(server.host)
         assert client.webapps.reload("www.example.org") is ReloadOutcome.NO_CNAME
         assert client.webapps.reload("www.example.org") is ReloadOutcome.OK
+    with ScriptedServer(answer(500, b'{"error":"cname_error"}')) as server, pytest.raises(ServerFault):
+        connect(server.host).webapps.reload("www.example.org")
 
 
 @pytest.mark.parametrize(
@@ -431,6 +468,7 @@ def test_one_connection_serves_all_requests_and_no_cookie_comes_back(connect: Co
     assert all("Cookie" not in request.headers for request in server.requests)
     assert server.requests[2].headers["Authorization"] == f"Token {TOKEN}"
     assert server.requests[2].headers["User-Agent"].startswith("deployer/")
+    assert server.requests[2].headers["Accept-Encoding"] == "identity"
 
 
 def test_an_upload_is_one_named_part_of_the_announced_length(connect: Connect) -> None:

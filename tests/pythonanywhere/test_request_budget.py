@@ -347,6 +347,14 @@ def test_the_runtime_directory_is_the_named_one_then_the_sessions_then_one_in_tm
     )
 
 
+def test_a_runtime_directory_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    """In /tmp anybody can lay one, and move its end later."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "deployer").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="not a directory"):
+        runtime_directory({"XDG_RUNTIME_DIR": str(tmp_path)})
+
+
 def _file(directory: Path) -> None:
     directory.write_text("")
 
