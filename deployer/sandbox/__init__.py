@@ -13,14 +13,14 @@ from deployer.sandbox.options import SandboxOptions
 from deployer.sandbox.switches import Switches
 
 if TYPE_CHECKING:
-    from deployer.sandbox.server import Sandbox, serve
+    from deployer.sandbox.server import DataFolderInUseError, Sandbox, serve
 
-__all__ = ["Effect", "Fault", "Sandbox", "SandboxOptions", "Switches", "serve"]
+__all__ = ["DataFolderInUseError", "Effect", "Fault", "Sandbox", "SandboxOptions", "Switches", "serve"]
 
 
 def __getattr__(name: str) -> Any:
     """The server brings uvicorn and the hosting along, which whoever only reads options need not wait for."""
-    if name in {"Sandbox", "serve"}:
+    if name in {"DataFolderInUseError", "Sandbox", "serve"}:
         from deployer.sandbox import server
 
         return getattr(server, name)

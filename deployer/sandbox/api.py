@@ -96,7 +96,7 @@ class Api:
     async def _answer(self, request: Request, route: Route) -> Response:
         """What the endpoint says, or why it is not asked."""
         if route.endpoint is None or route.params is None:
-            return page(404, "The requested URL was not found.")
+            return page(404, "The requested URL was not found. /_sandbox/ says what there is.")
         if route.lacks_slash and self._account.switches.missing_slash == "redirect":
             query = f"?{request.url.query}" if request.url.query else ""
             return RedirectResponse(f"{request.url.path}/{query}", 301)

@@ -1,11 +1,10 @@
 """Faults are data: which request, and what happens to it instead of the usual."""
 
-import dataclasses
 import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_origin, get_type_hints
 
 EffectKind = Literal["status", "cut", "slow", "stall", "html", "half", "redirect", "empty"]
 EFFECTS: Mapping[EffectKind, str] = {
@@ -14,7 +13,7 @@ EFFECTS: Mapping[EffectKind, str] = {
     "slow": "nothing for `seconds`, then the usual",
     "stall": "no answer, and the connection stays open",
     "html": "200 with an HTML page (`html`), as from a login wall",
-    "half": "the usual answer, its full length promised, cut after half of the body",
+    "half": "the usual answer with its full length promised, cut after half of the body",
     "redirect": "302 to `location`",
     "empty": "200 without a body",
 }
@@ -87,10 +86,7 @@ class Fault:
         known = _known(document, cls)
         if "effect" not in known:
             raise ValueError("a fault needs an effect")
-        try:
-            return cls(**{**known, "effect": Effect(**_known(known["effect"], Effect, needs="kind"))})
-        except TypeError as error:  # a string where a number belongs, or the like
-            raise ValueError(f"fault: {error}") from error
+        return cls(**{**known, "effect": Effect(**_known(known["effect"], Effect, needs="kind"))})
 
     def matches(self, *, number: int, method: str, path: str, endpoint: str | None) -> bool:
         return (
@@ -152,13 +148,22 @@ class _Count:
 
 
 def _known(document: Any, kind: type[Any], *, needs: str | None = None) -> Mapping[str, Any]:
-    """The document, if it is an object with only the fields of `kind`."""
-    names = [each.name for each in dataclasses.fields(kind)]
+    """The document, if it is an object with only the fields of `kind` and values of their types."""
+    what = kind.__name__.lower()
+    hints = get_type_hints(kind)
     if not isinstance(document, dict) or (needs and needs not in document):
-        raise ValueError(f"{kind.__name__.lower()}: an object with {', '.join(names)}")
-    unknown = sorted(set(document) - set(names))
+        raise ValueError(f"{what}: an object with {', '.join(hints)}")
+    unknown = sorted(set(document) - set(hints))
     if unknown:
-        raise ValueError(
-            f"{kind.__name__.lower()}: no field {', '.join(unknown)}; there are {', '.join(names)}"
-        )
+        raise ValueError(f"{what}: no field {', '.join(unknown)}; there are {', '.join(hints)}")
+    for name, value in document.items():
+        if not _fits(value, hints[name]):
+            raise ValueError(f"{what}: {name} {value!r}: a value of another kind is wanted")
     return document
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether the value has the field's type; choices and effects are looked at where they are made."""
+    if hint is Any or hint is Effect or get_origin(hint) is Literal:
+        return True
+    return isinstance(value, int | float if hint is float else hint)

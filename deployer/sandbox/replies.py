@@ -67,7 +67,10 @@ class Stall(Response):
 
 
 class Half(Response):
-    """Another answer whose connection ends in the middle of the body that its head has promised."""
+    """Another answer whose connection ends in the middle of the body that its head has promised.
+
+    An answer without a body is lost altogether.
+    """
 
     def __init__(self, whole: Response) -> None:
         super().__init__()
@@ -80,7 +83,8 @@ class Half(Response):
             nonlocal left
             if message["type"] == "http.response.start":
                 left = int(dict(message["headers"]).get(b"content-length", b"0")) // 2
-                await send(message)
+                if left:
+                    await send(message)
             elif left:
                 part = message["body"][:left]
                 left -= len(part)

@@ -102,6 +102,13 @@ def test_half_promises_the_whole_body_and_ends_in_the_middle(start: Start, size:
     assert api.get(f"files/path{FILE}").content == b"x" * size
 
 
+def test_half_of_an_answer_without_body_is_nothing_at_all(api: Client) -> None:
+    fail(api, "half")
+    with pytest.raises(requests.exceptions.ConnectionError):
+        api.upload(FILE)
+    assert took_effect(api)
+
+
 def test_half_takes_effect(api: Client) -> None:
     api.sandbox.faults.add(Fault(method="POST", effect=Effect(kind="half")))
     task = {"command": "true", "interval": "daily", "hour": 1, "minute": 1}
@@ -118,6 +125,13 @@ def test_redirect_and_empty(api: Client) -> None:
     response = api.upload(FILE)
     assert (response.status_code, response.content) == (200, b"")
     assert took_effect(api)
+
+
+def test_a_download_can_be_lost_after_it_was_prepared(api: Client) -> None:
+    api.upload(FILE, b"x" * 1_000_000)
+    api.sandbox.faults.add(Fault(times=1, effect=Effect(kind="status", when="after")))
+    assert api.get(f"files/path{FILE}").status_code == 503
+    assert len(api.get(f"files/path{FILE}").content) == 1_000_000
 
 
 def test_the_server_serves_on_after_every_fault(api: Client) -> None:
@@ -179,7 +193,9 @@ def test_every_request_of_a_story_can_be_hit_in_turn(api: Client) -> None:
         ('{"effect": {}}', "an object with kind"),
         ('{"effect": {"kind": "explode"}}', "there are status, cut, slow"),
         ('{"effect": {"kind": "status", "status": 99}}', "200 to 599"),
-        ('{"effect": {"kind": "status", "status": "x"}}', "not supported between"),
+        ('{"effect": {"kind": "status", "status": "x"}}', "another kind"),
+        ('{"effect": {"kind": "html", "html": 5}}', "another kind"),
+        ('{"effect": {"kind": "cut"}, "times": "3"}', "another kind"),
         ('{"effect": {"kind": "slow", "seconds": -1}}', "at least 0"),
         ('{"effect": {"kind": "cut", "when": "now"}}', "before"),
         ('{"effect": {"kind": "cut"}, "path": "("}', "regular expression"),

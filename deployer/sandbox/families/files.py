@@ -5,7 +5,6 @@ import os
 import posixpath
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import IO
 from urllib.parse import unquote
 
 from starlette.responses import Response, StreamingResponse
@@ -33,7 +32,7 @@ async def download(call: Call) -> Response:
             base = f"{call.request.base_url}api/v0/user/{call.account.user}/files/path"
             return reply(directory(call.account.disk, real, base, call.switches))
         if real.is_file():
-            return _content(real.open("rb"))
+            return _content(real)
     except OutsideAccountError as error:
         if call.switches.foreign_read == "forbidden":
             raise detail(403, FORBIDDEN) from error
@@ -94,17 +93,16 @@ def _path(call: Call) -> str:
     return unquote(path) if call.switches.path_decoding == "twice" else path
 
 
-def _content(file: IO[bytes]) -> Response:
-    size = os.fstat(file.fileno()).st_size
+def _content(file: Path) -> Response:
+    size = file.stat().st_size
     if size <= CHUNK_BYTES:
-        with file:
-            return Response(file.read(), media_type=BINARY)
+        return Response(file.read_bytes(), media_type=BINARY)
     return StreamingResponse(_chunks(file, size), headers={"content-length": str(size)}, media_type=BINARY)
 
 
-async def _chunks(file: IO[bytes], size: int) -> AsyncIterator[bytes]:
+async def _chunks(path: Path, size: int) -> AsyncIterator[bytes]:
     """As many bytes as were promised, also of a log that grows meanwhile."""
-    with file:
+    with path.open("rb") as file:
         while size > 0 and (chunk := file.read(min(size, CHUNK_BYTES))):
             size -= len(chunk)
             yield chunk
