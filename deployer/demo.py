@@ -47,7 +47,7 @@ class Demo:
             "PYTHONANYWHERE_USERNAME": sandbox.user,
             "API_TOKEN": sandbox.token,
             "DEPLOYER_STATE": str(folder / "state"),
-            "DEPLOYER_CONFIG": "",
+            "DEPLOYER_CONFIG": os.devnull,
             **git_identity(),
         }
 

@@ -1,1 +1,216 @@
 """Opens the rooms that a command works in, from its options, the environment and the files."""
+
+import getpass
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from deployer import events
+from deployer.cli.progress import ProgressBar
+from deployer.config import (
+    CommandLine,
+    Context,
+    Described,
+    describe,
+    effective,
+    find_machine,
+    is_url,
+    load_machine,
+    load_site,
+    state_directory,
+)
+from deployer.deployment.site_work import Reporter, Silent, SiteWork
+from deployer.errors import UsageError
+from deployer.events import log
+from deployer.git import Repository
+from deployer.model.files import Commit
+from deployer.model.site import Site
+from deployer.pythonanywhere import Budget, PythonAnywhere, RequestDone, Waiting
+from deployer.state import State
+
+PLATFORM = ("www.pythonanywhere.com", "eu.pythonanywhere.com")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """A site at a commit, with everything open that a command needs."""
+
+    context: Context
+    work: SiteWork
+    commit: Commit
+
+    @property
+    def public_url(self) -> str:
+        """Where a person finds the site."""
+        if self.work.host_header is None:
+            return self.work.site_url
+        return f"{self.work.site_url} (Host: {self.work.host_header})"
+
+    def at(self, rev: str) -> SiteWork:
+        """The same rooms, with the site as another commit describes it."""
+        commit = self.work.repository.resolve(rev)
+        return replace(self.work, site=site_of(self.context, self.work.repository, commit))
+
+
+@contextmanager
+def workplace(
+    *,
+    repo: Path | None,
+    config: Path | None,
+    site: str | None,
+    rev: str | None,
+    as_json: bool,
+    verbose: bool,
+    narrates: bool = False,
+) -> Iterator[Workplace]:
+    """Open everything for one site at one commit, and close it again.
+
+    With `narrates` the command's events are its output: as JSON lines on stdout with --json, in a
+    pipe on stderr. Otherwise only warnings are shown.
+    """
+    context = _context(repo=repo, config=config, site=site)
+    _configure_events(as_json=as_json, verbose=verbose, narrates=narrates)
+    token = context.account.required_token()
+    with ExitStack() as opened:
+        repository = opened.enter_context(Repository(_local(context)))
+        commit = repository.resolve(rev or context.branch.value or "HEAD")
+        described = site_of(context, repository, commit)
+        account = context.account
+        reporter = _reporter(per_minute=account.requests_per_minute.value, quiet=as_json or verbose)
+        opened.callback(reporter.finished)
+        state = opened.enter_context(State(context.state.value))
+        budget = Budget(
+            host=account.host.value,
+            username=account.username.value,
+            requests_per_minute=account.requests_per_minute.value,
+        )
+        opened.callback(budget.close)
+        api = PythonAnywhere(
+            host=account.host.value,
+            username=account.username.value,
+            token=token,
+            budget=budget,
+            on_request=_log_request,
+            on_wait=lambda waiting: _show_waiting(waiting, reporter),
+        )
+        site_url, host_header = _site_address(context, described)
+        work = SiteWork(
+            site=described,
+            repository=repository,
+            api=opened.enter_context(api),
+            state=state,
+            who=f"{getpass.getuser()}@{socket.gethostname()}",
+            site_url=site_url,
+            host_header=host_header,
+            requests_per_minute=account.requests_per_minute.value,
+            reporter=reporter,
+            pause=time.sleep,
+        )
+        yield Workplace(context=context, work=work, commit=commit)
+
+
+def site_of(context: Context, repository: Repository, commit: Commit) -> Site:
+    """What the commit says that the site is. Raises UsageError when it says nothing."""
+    path = context.manifest.value
+    data = repository.read(commit, path)
+    if data is None:
+        raise UsageError(
+            f"there is no {path} in commit {commit.short}, so nothing says what the site is",
+            hint="`deployer init` writes one for this project; it has to be committed.",
+        )
+    return load_site(
+        data,
+        f"{path} of {commit.short}",
+        username=context.account.username.value,
+        host=context.account.host.value,
+        overrides=context.overrides,
+    )
+
+
+@contextmanager
+def open_state(*, config: Path | None) -> Iterator[State]:
+    """The history of this machine; needs no account and no repository."""
+    path = find_machine(config, os.environ)
+    machine = load_machine(path) if path is not None else None
+    with State(state_directory(machine, os.environ).value) as state:
+        yield state
+
+
+def site_domain(*, repo: Path | None, config: Path | None, site: str | None) -> str:
+    """The domain of a site at its branch; asks git, not the network."""
+    context = _context(repo=repo, config=config, site=site)
+    with Repository(_local(context)) as repository:
+        return site_of(context, repository, repository.resolve(context.branch.value or "HEAD")).domain
+
+
+def described(*, repo: Path | None, config: Path | None, site: str | None) -> tuple[Described, ...]:
+    """What `deployer config` prints."""
+    return describe(_context(repo=repo, config=config, site=site))
+
+
+def _context(*, repo: Path | None, config: Path | None, site: str | None) -> Context:
+    given = CommandLine(config=config, site=site, repo=str(repo) if repo else None)
+    return effective(given, os.environ, Path.cwd())
+
+
+def _local(context: Context) -> Path:
+    if is_url(context.repo.value):
+        raise UsageError(
+            f"the repository {context.repo.value} is not on this machine ({context.repo.origin})",
+            hint="Clone it and name the clone with --repo PATH.",
+        )
+    return Path(context.repo.value)
+
+
+def _site_address(context: Context, site: Site) -> tuple[str, str | None]:
+    """Where the site is asked: at its own address, or at the sandbox's with the domain as Host."""
+    if context.health_url.value is not None:
+        return context.health_url.value.rstrip("/"), None
+    host = context.account.host.value
+    if urlsplit(host).hostname in PLATFORM:
+        return f"https://{site.domain}", None
+    return host, site.domain
+
+
+def _configure_events(*, as_json: bool, verbose: bool, narrates: bool) -> None:
+    if as_json and narrates:
+        events.configure(level="debug" if verbose else "info", as_json=True, stream=sys.stdout)
+    elif verbose:
+        events.configure(level="debug")
+    else:
+        events.configure(level="info" if narrates and not sys.stderr.isatty() else "warning")
+
+
+def _reporter(*, per_minute: int, quiet: bool) -> Reporter:
+    """A bar on a terminal, nothing in a pipe."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return ProgressBar(console, per_minute=per_minute) if console.is_terminal and not quiet else Silent()
+
+
+def _log_request(done: RequestDone) -> None:
+    log.debug(
+        "request",
+        method=done.method,
+        endpoint=str(done.endpoint),
+        path=done.path,
+        status=done.status,
+        seconds=round(done.duration_s, 3),
+        sent=done.bytes_sent,
+        received=done.bytes_received,
+        attempt=done.attempt,
+    )
+
+
+def _show_waiting(waiting: Waiting, reporter: Reporter) -> None:
+    log.info(
+        "waiting", seconds=round(waiting.seconds, 1), reason=str(waiting.reason), endpoint=waiting.endpoint
+    )
+    reporter.waiting(waiting.seconds)

@@ -52,7 +52,7 @@ def observe(
     """
     site = work.site
     contents = work.repository.contents(commit, site.files)
-    wsgi = _wsgi_content(work, commit)
+    wsgi = wsgi_content(work, commit)
     wanted = _Wanted.of(work, commit, manifest)
     listing = _Survey(work, wanted.changes).listing
     ours = spoilt - {site.wsgi_path}
@@ -190,7 +190,8 @@ class _Survey:
         return blob_digest(content, like=entry.digest) == entry.digest
 
 
-def _wsgi_content(work: SiteWork, commit: Commit) -> bytes | None:
+def wsgi_content(work: SiteWork, commit: Commit) -> bytes | None:
+    """What the WSGI file shall be; None when it is not ours. Raises ConfigError when it is not there."""
     if work.site.wsgi is None:
         return None
     content = work.repository.read(commit, work.site.wsgi)

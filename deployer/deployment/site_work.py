@@ -23,6 +23,9 @@ class Reporter(Protocol):
     def advanced(self, action: Action) -> None:
         """One more action of the plan has been confirmed."""
 
+    def waiting(self, seconds: float) -> None:
+        """The next request has to wait: for the platform's limit, or after a failure."""
+
     def finished(self) -> None:
         """Nothing more will be reported, whatever the outcome."""
 
@@ -35,6 +38,8 @@ class Silent:
     def planned(self, plan: Plan) -> None: ...
 
     def advanced(self, action: Action) -> None: ...
+
+    def waiting(self, seconds: float) -> None: ...
 
     def finished(self) -> None: ...
 

@@ -64,12 +64,12 @@ def history(
     limit: Most = 20,
     as_json: Json = False,
 ) -> None:
-    """List this machine's deployments, the newest first."""
+    """List this machine's deployments, the newest first; with --site or --repo those of one site."""
     from deployer.cli.render import deployment_line
     from deployer.cli.workplace import open_state, site_domain
 
-    domain = site_domain(repo=repo, config=config, site=site) if site else None
-    with open_state(repo=repo, config=config, site=site) as state:
+    domain = site_domain(repo=repo, config=config, site=site) if site or repo else None
+    with open_state(config=config) as state:
         found = state.deployments(domain, most=limit)
     for deployment in found:
         if as_json:
@@ -85,7 +85,6 @@ def show(
         str, typer.Argument(metavar="ID", help="From `deployer history`; its beginning will do.")
     ],
     *,
-    repo: Repo = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -93,7 +92,7 @@ def show(
     from deployer.cli.render import deployment_line, event_line
     from deployer.cli.workplace import open_state
 
-    with open_state(repo=repo, config=config, site=None) as state:
+    with open_state(config=config) as state:
         deployment = state.deployment(deployment_id)
         steps, events = state.steps(deployment.id), state.events(deployment.id)
     if as_json:

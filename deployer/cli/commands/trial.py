@@ -1,11 +1,21 @@
 """demo, sandbox: the product without an account."""
 
+import json
+from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from deployer.errors import UsageError
+
+
+class Plan(Enum):
+    """The kinds of account that the sandbox plays."""
+
+    FREE_2025 = "free-2025"
+    FREE = "free"
+    PAID = "paid"
 
 
 def demo() -> None:
@@ -30,9 +40,7 @@ def sandbox(
         ),
     ] = None,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 8000,
-    plan: Annotated[
-        str, typer.Option("--plan", help="free, free-2025 or paid: the account's limits.")
-    ] = "free-2025",
+    plan: Annotated[Plan, typer.Option("--plan", help="The account's limits.")] = Plan.FREE_2025,
     switch: Annotated[
         list[str] | None,
         typer.Option(
@@ -47,15 +55,20 @@ def sandbox(
     from deployer.sandbox import SandboxOptions, Switches, serve
 
     try:
-        switches = Switches.parse(dict(_pair(text) for text in switch or []))
-        options = SandboxOptions(data=data, user=user, token=token, port=port, plan=plan, switches=switches)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    serve(options)
+        switches = Switches().changed(dict(_answer(text) for text in switch or []))
+        serve(
+            SandboxOptions(data=data, user=user, token=token, port=port, plan=plan.value, switches=switches)
+        )
+    except (ValueError, OSError) as error:
+        raise UsageError(f"the sandbox cannot be started: {error}") from error
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _answer(text: str) -> tuple[str, Any]:
+    """NAME=VALUE, where the value is JSON or, as most are, a bare word."""
     name, sign, value = text.partition("=")
     if not sign:
-        raise UsageError(f"--switch {text}: NAME=VALUE is wanted")
-    return name, value
+        raise UsageError(f"--switch {text}: NAME=VALUE is wanted, like tree_depth=two-levels")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
