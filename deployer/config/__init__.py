@@ -12,13 +12,13 @@ deployer.toml is looked for at --config, $DEPLOYER_CONFIG, $XDG_CONFIG_HOME/depl
 (~/.config) and /etc/deployer/deployer.toml; the first one counts.
 """
 
+from deployer.config.account import Account, Chosen
 from deployer.config.addresses import is_loopback, is_url, platform_host
 from deployer.config.context import (
-    Account,
-    Chosen,
     CommandLine,
     Context,
     context_of,
+    control_socket,
     effective,
     every_site,
     state_directory,
@@ -39,6 +39,7 @@ __all__ = [
     "Described",
     "MachineConfig",
     "context_of",
+    "control_socket",
     "default_domain",
     "default_target",
     "describe",

@@ -1,28 +1,26 @@
-"""What one deployment works with: command line over environment over file over default, origins remembered."""
+"""What one deployment works with: command line over environment over file over default."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-from deployer.config.addresses import is_url, platform_host
+from deployer.config.account import (
+    Account,
+    Chosen,
+    Environment,
+    account_of,
+    only_account,
+    variable_origin,
+)
+from deployer.config.addresses import is_url
 from deployer.config.machine import MachineConfig, find_machine, load_machine
-from deployer.config.machine_file import PLATFORM_HOST, PLATFORM_LIMIT, AccountTable, SiteTable
-from deployer.config.secrets import clean_secret, permission_warning, read_secret, secret_file
+from deployer.config.machine_file import SiteTable
 from deployer.config.site import AppOverrides
 from deployer.config.site_file import SITE_FILE
-from deployer.config.values import username as checked_username
-from deployer.errors import ConfigError, UsageError
-from deployer.secret import Secret
+from deployer.errors import UsageError
 
 Value = TypeVar("Value")
-Environment = Mapping[str, str]
-
-_WAYS = (
-    "Give the token in one of these ways: API_TOKEN in the environment; in deployer.toml,"
-    ' token = { file = "…" }, { env = "…" } or { credential = "…" } of the account.'
-    " It is made on the account page of PythonAnywhere, tab API token."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,36 +30,6 @@ class CommandLine:
     config: Path | None = None
     site: str | None = None
     repo: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen(Generic[Value]):
-    """A value in force, and where it was said."""
-
-    value: Value
-    origin: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """Whose site it is, and how to speak to the platform for it."""
-
-    username: Chosen[str]
-    host: Chosen[str]
-    requests_per_minute: Chosen[int]
-    """0: no limit on our side."""
-    token: Chosen[Secret | None]
-    """None: there is none, or it could not be read; then `token_problem` says why."""
-    token_problem: str = ""
-
-    def required_token(self) -> Secret:
-        """Raises UsageError with every way to give a token."""
-        if self.token.value is None:
-            raise UsageError(
-                f"no API token for {self.username.value}: {self.token_problem or 'none was given'}",
-                hint=_WAYS,
-            )
-        return self.token.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +74,9 @@ def every_site(machine: MachineConfig, environ: Environment) -> tuple[Context, .
     accounts = sorted({site.account for site in machine.sites.values()})
     shared = [name for name in ("PYTHONANYWHERE_USERNAME", "API_TOKEN") if environ.get(name)]
     if len(accounts) > 1 and shared:
+        names = " and ".join(shared)
         raise UsageError(
-            f"{' and '.join(shared)} would be used for every account of {machine.path}: {', '.join(accounts)}",
+            f"{names} would be used for every account of {machine.path}: {', '.join(accounts)}",
             hint="Unset it, and say in the file where each account's token is kept.",
         )
     return tuple(context_of(name, machine, environ, machine.folder) for name in machine.sites)
@@ -123,7 +92,7 @@ def context_of(
 ) -> Context:
     """The context of one site of the file, or of the environment alone where there is no name."""
     table = machine.sites[name] if machine and name else None
-    account_name = table.account if table else _only_account(machine, environ)
+    account_name = table.account if table else only_account(machine, environ)
 
     def said(key: str, value: Callable[[SiteTable], Value]) -> Chosen[Value] | None:
         """The site's value where the file gives it, by itself or by its default."""
@@ -132,7 +101,7 @@ def context_of(
         given = key in table.model_fields_set
         return Chosen(value(table), machine.origin("site", name, key) if given else "default")
 
-    account, warnings = _account(account_name, machine, environ)
+    account, warnings = account_of(account_name, machine, environ)
     return Context(
         site=name,
         account=account,
@@ -151,14 +120,21 @@ def context_of(
 def state_directory(machine: MachineConfig | None, environ: Environment) -> Chosen[Path]:
     """Where the deployer keeps what it knows; links resolved, because file events stop at them."""
     if named := environ.get("DEPLOYER_STATE"):
-        return Chosen(Path(named).expanduser().resolve(), _variable("DEPLOYER_STATE"))
+        return Chosen(Path(named).expanduser().resolve(), variable_origin("DEPLOYER_STATE"))
     if machine is not None and machine.daemon.state is not None:
         return Chosen(machine.locate(machine.daemon.state).resolve(), machine.origin("daemon", "state"))
     if systemd := environ.get("STATE_DIRECTORY"):
-        return Chosen(Path(systemd.split(":")[0]).resolve(), _variable("STATE_DIRECTORY"))
+        return Chosen(Path(systemd.split(":")[0]).resolve(), variable_origin("STATE_DIRECTORY"))
     if home := environ.get("XDG_STATE_HOME"):
-        return Chosen((Path(home) / "deployer").resolve(), _variable("XDG_STATE_HOME"))
+        return Chosen((Path(home) / "deployer").resolve(), variable_origin("XDG_STATE_HOME"))
     return Chosen((Path.home() / ".local" / "state" / "deployer").resolve(), "default")
+
+
+def control_socket(machine: MachineConfig | None, environ: Environment) -> Chosen[Path]:
+    """Where local commands reach the daemon."""
+    if machine is not None and machine.daemon.socket is not None:
+        return Chosen(machine.locate(machine.daemon.socket), machine.origin("daemon", "socket"))
+    return Chosen(state_directory(machine, environ).value / "deployer.sock", "default")
 
 
 def _site_name(machine: MachineConfig | None, given: str | None) -> str | None:
@@ -179,74 +155,6 @@ def _site_name(machine: MachineConfig | None, given: str | None) -> str | None:
     return given
 
 
-def _only_account(machine: MachineConfig | None, environ: Environment) -> str | None:
-    """The account where no site names one: the environment's user's, or the file's only one."""
-    accounts = machine.accounts if machine else {}
-    if wanted := environ.get("PYTHONANYWHERE_USERNAME"):
-        return next((name for name, table in accounts.items() if table.username == wanted), None)
-    return next(iter(accounts)) if len(accounts) == 1 else None
-
-
-def _account(
-    name: str | None, machine: MachineConfig | None, environ: Environment
-) -> tuple[Account, tuple[str, ...]]:
-    table = machine.accounts[name] if machine and name else None
-
-    def chosen(
-        variable: str, check: Callable[[str], str], key: str, value: Callable[[AccountTable], str]
-    ) -> Chosen[str] | None:
-        if from_environment := environ.get(variable):
-            return Chosen(_checked(variable, from_environment, check), _variable(variable))
-        if table is None or machine is None or name is None:
-            return None
-        given = key in table.model_fields_set
-        return Chosen(value(table), machine.origin("account", name, key) if given else "default")
-
-    username = chosen(
-        "PYTHONANYWHERE_USERNAME", checked_username, "username", lambda account: account.username
-    )
-    if username is None:
-        raise UsageError(
-            "no account: neither PYTHONANYWHERE_USERNAME nor a deployer.toml names one",
-            hint="Set PYTHONANYWHERE_USERNAME and API_TOKEN, or name a file with --config or DEPLOYER_CONFIG.",
-        )
-    host = chosen("PYTHONANYWHERE_SITE", platform_host, "host", lambda account: account.host)
-    limit = Chosen(PLATFORM_LIMIT, "default")
-    if table and machine and name and "requests_per_minute" in table.model_fields_set:
-        limit = Chosen(table.requests_per_minute, machine.origin("account", name, "requests_per_minute"))
-    token, problem, warnings = _token(name, table, machine, environ)
-    account = Account(
-        username=username,
-        host=host or Chosen(PLATFORM_HOST, "default"),
-        requests_per_minute=limit,
-        token=token,
-        token_problem=problem,
-    )
-    return account, warnings
-
-
-def _token(
-    name: str | None, table: AccountTable | None, machine: MachineConfig | None, environ: Environment
-) -> tuple[Chosen[Secret | None], str, tuple[str, ...]]:
-    """The token, why there is none, and what to warn of."""
-    if text := environ.get("API_TOKEN"):
-        origin = _variable("API_TOKEN")
-        try:
-            return Chosen(clean_secret(text, "API_TOKEN"), origin), "", ()
-        except UsageError as error:
-            return Chosen(None, origin), error.message, ()
-    if table is None or table.token is None or machine is None or name is None:
-        return Chosen(None, "default"), "", ()
-    origin = machine.origin("account", name, "token")
-    file = secret_file(table.token, folder=machine.folder)
-    warning = permission_warning(file) if file is not None else ""
-    warnings = (warning,) if warning else ()
-    try:
-        return Chosen(read_secret(table.token, environ, folder=machine.folder), origin), "", warnings
-    except UsageError as error:
-        return Chosen(None, origin), error.message, warnings
-
-
 def _repo(
     given: str | None, said: Chosen[str] | None, machine: MachineConfig | None, directory: Path
 ) -> Chosen[str]:
@@ -259,14 +167,3 @@ def _repo(
     if is_url(said.value):
         return said
     return Chosen(str(machine.locate(Path(said.value))), said.origin)
-
-
-def _checked(variable: str, value: str, check: Callable[[str], str]) -> str:
-    try:
-        return check(value)
-    except ValueError as error:
-        raise ConfigError("environment", [f"{variable}: {error}"]) from None
-
-
-def _variable(name: str) -> str:
-    return f"environment ({name})"

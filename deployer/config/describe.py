@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from deployer.config.context import Chosen, Context
+from deployer.config.account import Chosen
+from deployer.config.context import Context
 from deployer.config.notation import as_toml
 
 

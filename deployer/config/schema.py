@@ -5,6 +5,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import NullableSchema, WithDefaultSchema
+
 from deployer.config.machine_file import MachineFile
 from deployer.config.site_file import SiteFile
 from deployer.config.values import Table
@@ -15,8 +18,22 @@ SCHEMAS: Mapping[str, type[Table]] = {
 }
 
 
+class _TomlSchema(GenerateJsonSchema):
+    """TOML has no null: what may be left out is optional, and only plain defaults are values."""
+
+    def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        described = super().default_schema(schema)
+        if described.get("default") is None or isinstance(described["default"], dict):
+            described.pop("default", None)
+        return described
+
+
 def schema_text(model: type[Table]) -> str:
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
+    described = model.model_json_schema(schema_generator=_TomlSchema)
+    schema = {"$schema": _TomlSchema.schema_dialect, **described}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -196,7 +196,7 @@ PythonVersion = Annotated[str, BeforeValidator(_python), _string(pattern=r"^3\.[
 Domain = Annotated[str, AfterValidator(_domain), _string(pattern=r"^[^/:]+\.[^/:]+$")]
 RepositoryPath = Annotated[str, AfterValidator(_repository_path), _string(pattern="^[^/~]")]
 RepositoryFile = Annotated[str, AfterValidator(_repository_file), _string(pattern="^[^/~]")]
-AllowedFile = Annotated[str, AfterValidator(_allowed_file), _string(pattern="^[^/~*]+$")]
+AllowedFile = Annotated[str, AfterValidator(_allowed_file), _string(pattern="^[^/~*][^*]*$")]
 Pattern = Annotated[str, AfterValidator(_gitignore_pattern), _string(minLength=1)]
 ServerPath = Annotated[str, AfterValidator(_server_path), _string(pattern="^[~/]")]
 UrlPath = Annotated[str, AfterValidator(_url_path), _string(pattern="^/")]
