@@ -52,14 +52,15 @@ def sandbox(
     ] = None,
 ) -> None:
     """Run a local PythonAnywhere: the API, real web apps, the real limits. Only on 127.0.0.1."""
-    from deployer.sandbox import SandboxOptions, Switches, serve
+    from deployer.sandbox import SandboxOptions, Switches
+    from deployer.sandbox.server import DataFolderInUseError, serve
 
     try:
         switches = Switches().changed(dict(_answer(text) for text in switch or []))
         serve(
             SandboxOptions(data=data, user=user, token=token, port=port, plan=plan.value, switches=switches)
         )
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, DataFolderInUseError) as error:
         raise UsageError(f"the sandbox cannot be started: {error}") from error
 
 
