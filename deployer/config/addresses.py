@@ -7,6 +7,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, WithJsonSchema
 
+from deployer.config.values import local_path
+
 PLATFORM_HOST = "https://www.pythonanywhere.com"
 EU_HOST = "https://eu.pythonanywhere.com"
 
@@ -73,7 +75,7 @@ def _repository(value: str) -> str:
             "must not hold a user name or password; use git's credential helper, or an SSH address"
             ' as in "git@example.org:blog.git"'
         )
-    return value
+    return value if is_url(value) else str(local_path(value))
 
 
 def _listen(value: str) -> str:

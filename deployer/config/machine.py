@@ -1,5 +1,6 @@
 """Finds and loads `deployer.toml`."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,4 +88,5 @@ def find_machine(given: Path | None, environ: Mapping[str, str]) -> Path | None:
         return Path(named).expanduser()
     home = Path(environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser()
     usual = (home / "deployer" / "deployer.toml", SERVICE_FILE)
-    return next((path for path in usual if path.exists()), None)
+    # os.path, because Path.exists raises where this user may not look: then it is not this user's file.
+    return next((path for path in usual if os.path.exists(path)), None)  # noqa: PTH110 - see above

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from deployer.config.notation import as_toml
 from deployer.config.positions import KeyPath, line_of, spell
+from deployer.config.values import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,12 @@ def named_tables(raw: Mapping[str, Any], name: str) -> list[tuple[KeyPath, Mappi
     return [((name, key), entry) for key, entry in entries.items() if isinstance(entry, dict)]
 
 
-def explained(error: ValidationError, model: type[BaseModel]) -> Iterator[Problem]:
+def explained(error: ValidationError, model: type[Table]) -> Iterator[Problem]:
     """Each of pydantic's findings in the words of the file, without its jargon."""
     schema = model.model_json_schema()
     for details in error.errors(include_url=False):
         path = tuple(part for part in details["loc"] if part != "[key]")
-        finding = _Finding(path, details["input"], details.get("ctx", {}), schema)
+        finding = _Finding(path, details["input"], details.get("ctx", {}), schema, model.misplaced)
         say = _WORDS.get(details["type"])
         yield Problem(path, say(finding) if say else details["msg"][:1].lower() + details["msg"][1:])
 
@@ -64,6 +65,7 @@ class _Finding:
     """What pydantic compared the value with."""
     schema: Mapping[str, Any]
     """The JSON schema of the whole file."""
+    misplaced: Mapping[str, str]
 
     @property
     def kind(self) -> str:
@@ -102,6 +104,8 @@ def _wants_choice(finding: _Finding) -> str:
 def _unknown_key(finding: _Finding) -> str:
     *parents, last = finding.path
     table, name = tuple(parents), str(last)
+    if not table and name in finding.misplaced:
+        return finding.misplaced[name]
     here = sorted(_at(finding.schema, table).get("properties", {}))
     if near := get_close_matches(name, here, n=1):
         return f"unknown key; did you mean {spell((*table, near[0]))}?"

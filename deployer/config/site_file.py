@@ -119,6 +119,11 @@ class HealthTable(Table):
 class SiteFile(Table):
     """pythonanywhere.toml: what the site is."""
 
+    misplaced = dict.fromkeys(
+        ("account", "daemon", "host", "site", "token", "username"),
+        "is not said in the repository, but in deployer.toml or the environment of the machine that deploys",
+    )
+
     app: AppTable = AppTable()
     files: FilesTable = FilesTable()
     static: Annotated[tuple[StaticTable, ...], Field(strict=False)] = ()

@@ -4,10 +4,11 @@ Every refusal is the end of a sentence that starts with the key path: "must be â
 """
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from posixpath import normpath
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -32,8 +33,11 @@ class Table(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
+    misplaced: ClassVar[Mapping[str, str]] = {}
+    """Keys that people look for in this file and that belong elsewhere, with what to say of each."""
 
-def shown(value: object) -> str:
+
+def _shown(value: object) -> str:
     """The value as the file has it, for a message: cut where it is long."""
     text = f'"{value}"' if isinstance(value, str) else str(value).lower()
     return text if len(text) <= 60 else f"{text[:57]}â€¦"
@@ -55,7 +59,7 @@ def _one_line(value: str) -> str:
 
 def _python(value: object) -> str:
     version = _quoted(value, 'must be in quotes, as in python = "3.12": without them 3.10 would be 3.1')
-    if re.fullmatch(r"3\.\d{1,2}", version) is None:
+    if re.fullmatch(r"3\.[0-9]{1,2}", version) is None:
         raise ValueError(f'must be a version like "3.12", not "{version}"')
     return version
 
@@ -125,7 +129,7 @@ def _url_path(value: str) -> str:
 
 def _time_of_day(value: object) -> str:
     time = _quoted(value, 'must be a time in quotes, as in "04:10"')
-    found = re.fullmatch(r"(\d{1,2}):(\d{2})", time)
+    found = re.fullmatch(r"([0-9]{1,2}):([0-9]{2})", time)
     if found is None:
         raise ValueError(f'must be a time like "04:10", not "{time}"')
     hour, minute = int(found[1]), int(found[2])
@@ -153,9 +157,9 @@ def _duration(value: object) -> timedelta:
 def _max_delete(value: object) -> MaxDelete:
     if type(value) is int and value >= 0:
         return MaxDelete(share=None, count=value)
-    found = re.fullmatch(r"(\d{1,3}(?:\.\d{1,3})?)%", value) if isinstance(value, str) else None
+    found = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%", value) if isinstance(value, str) else None
     if found is None or float(found[1]) > 100:
-        raise ValueError(f'must be a share from "0%" to "100%" or a number of files, not {shown(value)}')
+        raise ValueError(f'must be a share from "0%" to "100%" or a number of files, not {_shown(value)}')
     return MaxDelete(share=float(found[1]) / 100)
 
 
@@ -174,9 +178,18 @@ def _name(value: str) -> str:
     return value
 
 
-def _local_path(value: object) -> Path:
-    path = _quoted(value, "must be a path in quotes")
-    return Path(_one_line(path))
+def local_path(value: str) -> Path:
+    """Kept as it is written: whoever uses it knows where a relative one starts. Raises ValueError."""
+    path = Path(_one_line(value))
+    try:
+        path.expanduser()
+    except RuntimeError:
+        raise ValueError(f'names a home that is not on this machine: "{value}"') from None
+    return path
+
+
+def _quoted_path(value: object) -> Path:
+    return local_path(_quoted(value, "must be a path in quotes"))
 
 
 def _number_or(schema: dict[str, Any]) -> WithJsonSchema:
@@ -190,7 +203,7 @@ def _string(**schema: Any) -> WithJsonSchema:
 
 Name = Annotated[str, AfterValidator(_name), _string(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Username = Annotated[str, AfterValidator(username), _string(pattern="^[A-Za-z0-9][A-Za-z0-9_-]*$")]
-LocalPath = Annotated[Path, BeforeValidator(_local_path), PlainSerializer(str), _string(minLength=1)]
+LocalPath = Annotated[Path, BeforeValidator(_quoted_path), PlainSerializer(str), _string(minLength=1)]
 OneLine = Annotated[str, AfterValidator(_one_line), _string(minLength=1)]
 PythonVersion = Annotated[str, BeforeValidator(_python), _string(pattern=r"^3\.[0-9]{1,2}$")]
 Domain = Annotated[str, AfterValidator(_domain), _string(pattern=r"^[^/:]+\.[^/:]+$")]

@@ -130,6 +130,14 @@ PROBLEMS = [
         "site.x.app.targt (line 6): unknown key; did you mean site.x.app.target?",
     ),
     (
+        '[daemon]\nstate = "~nobody-at-all/x"',
+        'daemon.state (line 4): names a home that is not on this machine: "~nobody-at-all/x"',
+    ),
+    (
+        '[site.x]\naccount = "alice"\nrepo = "~nobody-at-all/x"',
+        'site.x.repo (line 5): names a home that is not on this machine: "~nobody-at-all/x"',
+    ),
+    (
         '[daemon]\nlisten = "8042"',
         'daemon.listen (line 4): must be an address and a port, as in "127.0.0.1:8042", not "8042"',
     ),
@@ -298,6 +306,7 @@ def test_the_current_folder_is_never_trusted_with_a_deployer_toml(
     """A repository is other people's text, and this file decides where a token goes."""
     (tmp_path / "deployer.toml").write_text(ONE_SITE, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("deployer.config.machine.SERVICE_FILE", tmp_path / "none" / "deployer.toml")
     environ = {"PYTHONANYWHERE_USERNAME": "alice", "XDG_CONFIG_HOME": str(tmp_path / "none")}
     assert effective(CommandLine(), environ, tmp_path).site is None
 
