@@ -13,7 +13,9 @@ from deployer.errors import (
     ServerFault,
     Unreachable,
 )
-from deployer.pythonanywhere.call import Failure, Repeat
+from deployer.model.endpoints import Endpoint
+from deployer.pythonanywhere.body import upload
+from deployer.pythonanywhere.call import Call, Failure, Repeat
 from deployer.pythonanywhere.retry import LONGEST_DELAY_S, MOST_ATTEMPTS, next_delay
 
 PATIENCE_S = 300.0
@@ -73,3 +75,19 @@ def test_back_off_grows_with_jitter_and_is_bounded_in_every_way(
         assert elapsed_s + seconds <= PATIENCE_S
     else:
         assert elapsed_s + full > PATIENCE_S
+
+
+def test_a_large_upload_keeps_its_slot_for_as_long_as_a_slow_line_needs() -> None:
+    """The platform counts it when all of it has arrived."""
+    small, large = (
+        Call(
+            method="POST",
+            endpoint=Endpoint.FILES_PATH,
+            address="/",
+            read_timeout_s=60,
+            body=upload(bytes(size), size),
+        )
+        for size in (0, 10 << 20)
+    )
+    assert 60 <= small.bound_s < 61
+    assert large.bound_s == pytest.approx(60 + 160, abs=1)
