@@ -118,9 +118,13 @@ class Demo:
         """Run one command where everybody can see it."""
         self.console.print(f"[cyan]$ {shlex.join(shown)}[/cyan]", highlight=False)
         sys.stdout.flush()
-        ended = subprocess.run(real, cwd=self.repository, env=self.environment, check=False)
+        # In a pipe the structured events go to stderr: worth reading only when something went wrong.
+        stderr = None if sys.stderr.isatty() else subprocess.PIPE
+        ended = subprocess.run(
+            real, cwd=self.repository, env=self.environment, stderr=stderr, text=True, check=False
+        )
         if ended.returncode:
-            raise NeedsPerson(f"`{shlex.join(shown)}` ended with {ended.returncode}")
+            raise NeedsPerson(f"`{shlex.join(shown)}` ended with {ended.returncode}", left=ended.stderr or "")
 
     def visit(self, path: str, *, status: int = 200) -> None:
         """Ask the site as a visitor would and show what it says."""

@@ -50,7 +50,7 @@ class Workplace:
         """Where a person finds the site."""
         if self.work.host_header is None:
             return self.work.site_url
-        return f"{self.work.site_url} (Host: {self.work.host_header})"
+        return f"{self.work.host_header} at {self.work.site_url}"
 
     def at(self, rev: str) -> SiteWork:
         """The same rooms, with the site as another commit describes it."""
