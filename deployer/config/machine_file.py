@@ -5,7 +5,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, model_validator
 
 from deployer.config.addresses import (
     PLATFORM_HOST,
@@ -113,9 +113,14 @@ def _tls(value: object) -> CertificateTable | str:
     raise ValueError('must be "letsencrypt", or { certificate = "…", private_key = "…" }')
 
 
+def _tls_written(value: CertificateTable | str) -> object:
+    return value if isinstance(value, str) else value.model_dump()
+
+
 Tls = Annotated[
     CertificateTable | Literal["letsencrypt"],
     PlainValidator(_tls, json_schema_input_type=CertificateTable | Literal["letsencrypt"]),
+    PlainSerializer(_tls_written),
 ]
 
 

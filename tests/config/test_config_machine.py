@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -341,6 +342,20 @@ def test_the_description_has_origins_and_no_secret(machine_file: Path) -> None:
     assert lines["site.app.target"] == ('"~"', f"{machine_file} line 14")
     assert TOKEN not in str(lines)
     assert TOKEN not in repr(found)
+
+
+def test_every_value_of_the_example_is_described_as_toml() -> None:
+    for site, expected in [("blog", "site.drift"), ("staging", "site.tls")]:
+        given = CommandLine(config=EXAMPLE, site=site)
+        lines = describe(effective(given, {"API_TOKEN": TOKEN}, EXAMPLE.parent))
+        values = {line.key: tomllib.loads(f"value = {line.value}") for line in lines if line.value[0] != "#"}
+        assert values[expected]["value"] in (
+            {"every": "6h", "action": "report"},
+            {
+                "certificate": "/etc/ssl/staging/fullchain.pem",
+                "private_key": "/etc/ssl/staging/privkey.pem",
+            },
+        )
 
 
 def test_nothing_heavy_is_imported() -> None:
