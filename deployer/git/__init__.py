@@ -1,8 +1,4 @@
-"""Questions to git, answered as values: the only room that imports GitPython.
-
-What arrives on the server is what `git archive` would extract, so attributes, conversions and
-export rules are git's own answers, never rules of ours.
-"""
+"""Reads git repositories: commits, what they ship, and the bytes of it. Nothing else uses GitPython."""
 
 from deployer.git.contents import Contents
 from deployer.git.repository import Repository

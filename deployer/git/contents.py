@@ -1,66 +1,45 @@
-"""The bytes of what a commit ships, as they will arrive on the server."""
+"""The bytes of the files that a commit ships."""
 
-import tempfile
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from typing import BinaryIO, cast
+from tempfile import SpooledTemporaryFile
+from typing import IO
 
-from git import Repo
+from deployer.git.archived import Archived
+from deployer.git.objects import Objects
+from deployer.git.shipment import Shipment
 
-from deployer.errors import UsageError
-from deployer.git.archive import archived
-from deployer.git.objects import Objects, pieces
-from deployer.git.survey import Survey
-
-IN_MEMORY = 8 * 1024 * 1024
-"""Bytes of one file that are held in memory; a larger one goes through a temporary file."""
+_IN_MEMORY = 1 << 20
+"""Bytes of a file beyond which it is opened from a temporary file."""
 
 
 class Contents:
-    """Reads shipped files by their path relative to the target."""
+    """Opens shipped files by their path relative to the source. A path that is not shipped is a KeyError."""
 
-    def __init__(self, repo: Repo, objects: Objects, commit: str, source: str, survey: Survey | None) -> None:
-        """Without a survey every file is known to be a blob of the commit just as it is."""
-        self._repo = repo
+    def __init__(self, shipment: Shipment, objects: Objects, archived: Archived) -> None:
+        self._shipment = shipment
         self._objects = objects
-        self._commit = commit
-        self._inside = f"{source}/" if source else ""
-        self._survey = survey
+        self._archived = archived
 
-    @contextmanager
-    def open(self, path: str) -> Iterator[BinaryIO]:
-        """A seekable file, at its beginning; gone when the block is left."""
-        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as file:
-            for piece in self._pieces(path):
-                file.write(piece)
+    def open(self, path: str) -> IO[bytes]:
+        """The file as shipped: seekable, because an upload may have to be sent twice. To be closed.
+
+        It owes nothing to git any more, so it may be given up in the middle.
+        """
+        entry = self._shipment.entry(path)
+        file = SpooledTemporaryFile(max_size=_IN_MEMORY, prefix="deployer-content-")  # noqa: SIM115 - the caller closes it
+        try:
+            if (archived := self._shipment.archived_as(path)) is not None:
+                self._archived.copy(archived, file)
+            else:
+                self._objects.copy(entry.digest, file)
             file.seek(0)
-            yield cast("BinaryIO", file)
+        except BaseException:
+            file.close()
+            raise
+        return file
 
-    def head(self, path: str, limit: int) -> bytes:
-        """At most the first `limit` bytes."""
-        taken = b""
-        reading = self._pieces(path)
-        for piece in reading:
-            taken += piece
-            if len(taken) >= limit:
-                break
-        reading.close()
-        return taken[:limit]
-
-    def _pieces(self, path: str) -> Generator[bytes, None, None]:
-        if self._survey is None:
-            yield from self._blob(f"{self._commit}:{self._inside}{path}")
-            return
-        path = self._survey.copies.get(path, path)
-        if (blob := self._survey.blobs.get(path)) is not None:
-            yield from self._blob(blob)
-            return
-        for _, stream in archived(self._repo, self._commit, [self._inside + path]):
-            while piece := stream.read(1 << 20):
-                yield piece
-            return
-        raise UsageError(f"{path} is not in commit {self._commit[:10]}")
-
-    def _blob(self, name: str) -> Generator[bytes, None, None]:
-        with self._objects.stream(name) as stream:
-            yield from pieces(stream)
+    def head(self, path: str, limit: int = 65_536) -> bytes:
+        """The first `limit` bytes of the file as shipped."""
+        entry = self._shipment.entry(path)
+        if (archived := self._shipment.archived_as(path)) is not None:
+            return self._archived.read(archived, limit)
+        return self._objects.read(entry.digest, limit)

@@ -1,90 +1,93 @@
-"""Symbolic links of a commit, replaced by copies of what they point to.
-
-The platform's API has no links, so a link inside the shipped tree becomes what a visitor of it would
-find; one that leads out of the tree could only become something that the commit does not hold.
-"""
+"""Symbolic links of a tree, followed within it as the file system would follow them. No git, no I/O."""
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping
-from posixpath import dirname, join, normpath
+
+from deployer.git.tree import folders
+
+MAX_HOPS = 40
+"""As many links as Linux follows for one path."""
+MAX_COPIES = 100_000
+"""Links to folders that hold links to folders multiply: beyond this it is no site any more."""
+
+
+class Unfollowable(ValueError):
+    """A link that cannot be replaced by a copy; the text says where it leads."""
 
 
 class Links:
-    """All links of one tree, by path relative to its top."""
+    """`files` are the paths of regular files, `links` maps the path of each link to its text."""
 
-    def __init__(self, files: Collection[str], targets: Mapping[str, str]) -> None:
-        """`files` are the regular files that are shipped, `targets` what each shipped link says."""
-        self._files = files
-        self._targets = targets
-        self._sorted = sorted((*files, *targets))
-        self.problems: list[str] = []
+    def __init__(self, files: Collection[str], links: Mapping[str, str]) -> None:
+        self._links = links
+        self._files = frozenset(files)
+        self._paths = sorted((*files, *links))
+        self._folders = {"", *(folder[:-1] for path in self._paths for folder in folders(path))}
 
-    def copies(self) -> dict[str, str]:
-        """Path -> the regular file whose bytes it gets; what is wrong is in `problems`."""
-        found: dict[str, str] = {}
-        for link in sorted(self._targets):
-            found.update(self._expand(link, link, ()))
-        return found
+    def resolve(self, path: str) -> str:
+        """The file or folder that a path leads to; "" is the top. Raises Unfollowable."""
+        return self._walk("", path)
 
-    def _expand(self, place: str, link: str, through: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-        """What `place` holds once `link` is followed; `through` are the links on the way, against cycles."""
-        target = self._targets[link]
-        if link in through:
-            self._problem(through[0] if through else link, "leads back to itself")
+    def copies(self, link: str) -> Iterator[tuple[str, str]]:
+        """Each path that a link stands for, with the file that is to be copied there.
+
+        Raises Unfollowable, also in the middle.
+        """
+        for number, copy in enumerate(self._expand(link, link, ())):
+            if number >= MAX_COPIES:
+                raise Unfollowable(f"stands for more than {MAX_COPIES} files")
+            yield copy
+
+    def _expand(self, place: str, link: str, within: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        if link in within or len(within) >= MAX_HOPS:
+            raise Unfollowable("leads back into itself")
+        found = self.resolve(link)
+        if found in self._files:
+            yield place, found
             return
-        destination, reason = self._destination(link)
-        if reason:
-            self._problem(link, reason)
-        elif destination in self._files:
-            yield place, destination
-        elif any(
-            f"{outer}/".startswith(f"{destination}/") or destination == "" for outer in (link, *through)
-        ):
-            self._problem(link, f"points to {target}, a folder that it is in itself")
-        else:
-            for inner in self._below(destination):
-                there = f"{place}/{inner.removeprefix(f'{destination}/')}"
-                if inner in self._files:
-                    yield there, inner
-                else:
-                    yield from self._expand(there, inner, (*through, link))
+        for path in self._below(found):
+            copy = f"{place}/{path.removeprefix(found).lstrip('/')}"
+            if path in self._links:
+                yield from self._expand(copy, path, (*within, link))
+            else:
+                yield copy, path
 
-    def _destination(self, link: str) -> tuple[str, str]:
-        """The path that a link leads to, every link on the way followed; or why it leads nowhere."""
-        target = self._targets[link]
-        if target.startswith("/"):
-            return "", f"points to {target}, an absolute path"
-        parts = target.split("/")
-        at, steps = dirname(link), 0
-        while parts:
-            part = parts.pop(0)
-            if part in {"", "."}:
+    def _below(self, folder: str) -> list[str]:
+        if not folder:
+            return self._paths
+        first = bisect_left(self._paths, f"{folder}/")
+        return self._paths[first : bisect_left(self._paths, f"{folder}0")]  # "0" follows "/"
+
+    def _walk(self, here: str, text: str) -> str:
+        """One name after the other: `..` behind a link means the folder above the link's target."""
+        names = text.split("/")[::-1]
+        hops = 0
+        while names:
+            name = names.pop()
+            if here in self._files:
+                raise Unfollowable(f"leads through {here}, which is a file")
+            if name in ("", "."):
                 continue
-            if part == ".." and not at:
-                return "", f"points to {target}, which is outside of what is shipped"
-            at = dirname(at) if part == ".." else join(at, part)
-            if at in self._targets:
-                steps += 1
-                inner = self._targets[at]
-                if steps > 40 or at == link:
-                    return "", "leads back to itself"
-                if inner.startswith("/"):
-                    return "", f"points to {target}, which leads to {inner}, an absolute path"
-                parts = [*inner.split("/"), *parts]
-                at = dirname(at)
-        at = "" if at == "." else normpath(at) if at else ""
-        if at and at not in self._files and not any(self._below(at)):
-            return "", f"points to {target}, which is not shipped"
-        return at, ""
+            if name == "..":
+                here = _parent(here)
+                continue
+            path = f"{here}/{name}" if here else name
+            if path not in self._links:
+                if path not in self._files and path not in self._folders:
+                    raise Unfollowable(f"leads to {path}, which is not shipped")
+                here = path
+                continue
+            hops += 1
+            if hops > MAX_HOPS:
+                raise Unfollowable("leads back into itself")
+            target = self._links[path]
+            if target.startswith("/"):
+                raise Unfollowable(f"leads to {target}, on the machine and not in the commit")
+            names += target.split("/")[::-1]
+        return here
 
-    def _below(self, folder: str) -> Iterator[str]:
-        prefix = f"{folder}/" if folder else ""
-        for path in self._sorted[bisect_left(self._sorted, prefix) :]:
-            if not path.startswith(prefix):
-                return
-            yield path
 
-    def _problem(self, link: str, reason: str) -> None:
-        text = f"{link} is a link that {reason}: make it a file, or exclude it in [files] exclude"
-        if text not in self.problems:
-            self.problems.append(text)
+def _parent(folder: str) -> str:
+    if not folder:
+        raise Unfollowable("leads out of what is shipped")
+    return folder.rpartition("/")[0]

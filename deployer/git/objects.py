@@ -1,116 +1,128 @@
-"""Blobs and their sizes from processes of git that are kept: one process per question would cost
-forty times as much as the question.
-"""
+"""Asks git about objects by name, through processes that are started once and kept."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from subprocess import PIPE
-from threading import Thread
-from typing import Any, BinaryIO, Self
-
-from git import Repo
+from collections.abc import Iterator, Sequence
+from typing import IO, NamedTuple
 
 from deployer.errors import UsageError
+from deployer.git.process import Git, Process
+
+_PIECE = 1 << 16
+_ASKED_AT_ONCE = 1 << 14
+"""Bytes of questions before the answers are read: both pipes hold four times as much."""
+
+
+class ObjectInfo(NamedTuple):
+    """What is behind a name."""
+
+    id: str
+    type: str
+    """"blob", "tree", "commit" or "tag"."""
+    size: int
 
 
 class Objects:
-    """One `cat-file --batch` and one `cat-file --batch-check`, started on first use."""
+    """Names are whatever git understands ("main^{commit}", "<id>:path"), on one line."""
 
-    def __init__(self, repo: Repo) -> None:
-        self._repo = repo
-        self._processes: dict[str, Any] = {}
+    def __init__(self, git: Git) -> None:
+        self._git = git
+        self._informing: Process | None = None
+        self._reading: Process | None = None
+
+    def info(self, name: str) -> ObjectInfo | None:
+        return self.infos((name,))[0]
+
+    def infos(self, names: Sequence[str]) -> list[ObjectInfo | None]:
+        """One answer for each name, None for what is not there."""
+        if self._informing is None:
+            self._informing = self._git.start("cat_file", "--batch-check")
+        process = self._informing
+        answers: list[ObjectInfo | None] = []
+        try:
+            for lines in _portions(names):
+                process.stdin.write(b"".join(lines))
+                process.stdin.flush()
+                answers += [self._answer(process) for _ in lines]
+        except BaseException:
+            self._informing = None  # its next answer would be the answer to another question
+            process.end()
+            raise
+        return answers
+
+    def copy(self, name: str, into: IO[bytes]) -> None:
+        """Write the whole content. Raises UsageError when there is no such object."""
+        into.writelines(self._pieces(name))
+
+    def read(self, name: str, limit: int | None = None) -> bytes:
+        """The content, or the first `limit` bytes of it."""
+        content = bytearray()
+        for piece in self._pieces(name):
+            content += piece if limit is None else piece[: max(limit - len(content), 0)]
+        return bytes(content)
 
     def close(self) -> None:
-        """End the kept processes; a broken one is not worth an error."""
-        for process in self._processes.values():
-            popen = process.proc
-            for stream in (popen.stdin, popen.stdout, popen.stderr):
-                if stream is not None:
-                    stream.close()
-            popen.wait()
-        self._processes.clear()
+        """End the kept processes; they are started again when needed."""
+        for process in (self._informing, self._reading):
+            if process is not None:
+                process.end()
+        self._informing = self._reading = None
 
-    def sizes(self, names: Iterable[str]) -> Mapping[str, int]:
-        """Object name -> bytes; names that git does not know are left out.
+    def _pieces(self, name: str) -> Iterator[bytes]:
+        """Meant to be read to the end; when it is not, the process ends with it."""
+        if self._reading is None:
+            self._reading = self._git.start("cat_file", "--batch")
+        process, self._reading = self._reading, None
+        whole = False
+        try:
+            process.stdin.write(_line(name))
+            process.stdin.flush()
+            info = self._answer(process)
+            if info is None:
+                raise UsageError(f"{name} is not in the repository {self._git.root}", hint="Try `git fsck`.")
+            left = info.size
+            while left:
+                piece = process.stdout.read(min(left, _PIECE))
+                if not piece:
+                    raise self._broken(process)
+                left -= len(piece)
+                yield piece
+            process.stdout.read(1)
+            whole = True
+        finally:
+            if whole:
+                self._reading = process
+            else:
+                process.end()
 
-        A name is anything that `git rev-parse` takes on one line.
-        """
-        return {name: size for name, (_, _, size) in self.look_up(names).items()}
+    def _answer(self, process: Process) -> ObjectInfo | None:
+        line = process.stdout.readline()
+        if not line:
+            raise self._broken(process)
+        if line.endswith((b" missing\n", b" ambiguous\n", b" submodule\n")):
+            return None
+        id_, type_, size = line.decode("ascii").split()
+        return ObjectInfo(id_, type_, int(size))
 
-    def look_up(self, names: Iterable[str]) -> Mapping[str, tuple[str, str, int]]:
-        """Name -> (object id, type, bytes), for those that are there."""
-        wanted = list(names)
-        if not wanted:
-            return {}
-        process = self._kept("--batch-check")
-        feeder = Thread(target=_feed, args=(process.stdin, wanted), daemon=True)
-        feeder.start()
-        found = {}
-        for name in wanted:
-            answer = process.stdout.readline()
-            # "<id> <type> <size>", or "<name> missing", or "<name> ambiguous"
-            fields = answer.decode("utf-8", "surrogateescape").rstrip("\n").rsplit(" ", 2)
-            if len(fields) == 3 and fields[2].isdigit() and answer != b"":
-                found[name] = (fields[0], fields[1], int(fields[2]))
-        feeder.join()
-        return found
-
-    def stream(self, name: str) -> "BlobStream":
-        """The bytes of one object. Until it is closed no other stream can be opened."""
-        process = self._kept("--batch")
-        process.stdin.write(name.encode("utf-8", "surrogateescape") + b"\n")
-        process.stdin.flush()
-        header = process.stdout.readline().decode("utf-8", "surrogateescape").split()
-        if len(header) != 3 or not header[2].isdigit():
-            raise UsageError(
-                f"git has no object {name}",
-                hint="A shallow or partial clone leaves objects out: `git fetch --unshallow`.",
-            )
-        return BlobStream(process.stdout, int(header[2]))
-
-    def read(self, name: str) -> bytes:
-        with self.stream(name) as stream:
-            return stream.read()
-
-    def _kept(self, mode: str) -> Any:
-        if mode not in self._processes:
-            self._processes[mode] = self._repo.git.cat_file(mode, as_process=True, istream=PIPE)
-        return self._processes[mode]
+    def _broken(self, process: Process) -> UsageError:
+        process.end()
+        return UsageError(
+            f"git cannot read its objects in {self._git.root}: {process.said}", hint="Try `git fsck`."
+        )
 
 
-class BlobStream:
-    """A file to read from, of known size; leaves the kept process ready whenever it is closed."""
-
-    def __init__(self, source: BinaryIO, size: int) -> None:
-        self._source = source
-        self._left = size
-        self.size = size
-
-    def read(self, most: int = -1) -> bytes:
-        wanted = self._left if most < 0 else min(most, self._left)
-        data = self._source.read(wanted) if wanted else b""
-        self._left -= len(data)
-        return data
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        while self._left and self.read(1 << 20):
-            pass
-        self._source.read(1)  # the line feed that ends an object
+def _line(name: str) -> bytes:
+    if "\n" in name:
+        raise UsageError(f"{name!r} cannot be the name of anything in git: it has a line end")
+    return name.encode("utf-8", "surrogateescape") + b"\n"
 
 
-def pieces(stream: BlobStream, size: int = 1 << 20) -> Iterator[bytes]:
-    while piece := stream.read(size):
-        yield piece
-
-
-def _feed(stdin: BinaryIO, names: list[str]) -> None:
-    stdin.write("".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape"))
-    stdin.flush()
-
-
-def git_path(repo: Repo, name: str) -> Path:
-    """Where git keeps a file of its own, for linked work trees too."""
-    return Path(repo.working_dir or repo.git_dir, repo.git.rev_parse("--git-path", name))
+def _portions(names: Sequence[str]) -> Iterator[list[bytes]]:
+    portion: list[bytes] = []
+    size = 0
+    for line in map(_line, names):
+        if portion and size + len(line) > _ASKED_AT_ONCE:
+            yield portion
+            portion, size = [], 0
+        portion.append(line)
+        size += len(line)
+    if portion:
+        yield portion

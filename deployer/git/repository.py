@@ -1,206 +1,188 @@
-"""One repository: commits, files of commits, snapshots, and differences between them."""
+"""One git repository, as a deployment needs it."""
 
-from contextlib import suppress
+import os
 from difflib import get_close_matches
-from os import environ
 from pathlib import Path
-from typing import Self
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
-from git import Repo
-from git.exc import GitError, InvalidGitRepositoryError, NoSuchPathError
-
-from deployer.errors import Refused, UsageError
-from deployer.git.archive import archived
-from deployer.git.attributes import Attributes
-from deployer.git.commits import parse_commit
+from deployer.errors import UsageError
+from deployer.git.archived import Archived
+from deployer.git.attributes import ATTRIBUTES_FILE, Attributes
 from deployer.git.contents import Contents
-from deployer.git.links import Links
+from deployer.git.links import Links, Unfollowable
 from deployer.git.objects import Objects
-from deployer.git.survey import Survey, survey
-from deployer.git.tree import FOLDER, LINK, SUBMODULE, TreeEntry, list_tree, parse_tree, problem
-from deployer.model.files import Change, Commit, FileEntry, Snapshot
+from deployer.git.process import Git
+from deployer.git.shipment import Shipment
+from deployer.git.tree import LINK, SUBMODULE, folders, parse_tree
+from deployer.model.files import Change, Commit, Snapshot
 from deployer.model.site import FileRules
-from deployer.planning.patterns import PathPatterns
 
-_PLAIN_MODES = {"100644", "100755", "000000"}
+if TYPE_CHECKING:
+    from git import Repo
 
 
 class Repository:
-    """A work tree, a folder inside one, a linked work tree, or a bare repository."""
+    """A work tree, a folder in one, a linked work tree or a bare repository. Never written to.
+
+    Keeps git processes and temporary files until it is closed, and what it learned about a commit: one
+    for each run, and for each thread.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Raises UsageError when there is no repository."""
-        try:
-            self._repo = Repo(path, search_parent_directories=True)
-        except (InvalidGitRepositoryError, NoSuchPathError):
-            raise UsageError(
-                f"{path} is not in a git repository",
-                hint="Go into one, name one with --repo PATH, or make one with `git init`.",
-            ) from None
-        self.root = Path(self._repo.working_tree_dir or self._repo.git_dir)
-        # A bare repository that another user owns is read all the same: this process only reads.
-        self._repo.git.update_environment(**_trusting(self.root))
-        self._objects = Objects(self._repo)
-        self._surveys: dict[tuple[str, FileRules], Survey] = {}
+        """Raises UsageError when there is no repository at `path` or above it."""
+        repo = _open(path)
+        self._git = Git(repo)
+        self.root = Path(self._git.root)
+        """The top of the work tree; of a bare repository the repository itself."""
+        self._bare = repo.working_tree_dir is None
+        self._objects = Objects(self._git)
+        self._attributes = Attributes(self._git, self._objects, Path(repo.common_dir))
+        self._archived: dict[str, Archived] = {}
+        self._shipments: dict[tuple[str, str, tuple[str, ...]], Shipment] = {}
+        repo.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
+        """End the kept processes and give up the temporary files."""
         self._objects.close()
-        self._repo.close()
+        for archived in self._archived.values():
+            archived.close()
+        self._archived.clear()
+        self._shipments.clear()
 
     def resolve(self, rev: str) -> Commit:
-        """A branch, tag, id or expression like HEAD~1. Raises UsageError with near names."""
-        name = f"{rev}^{{commit}}"
-        found = {} if not rev or "\n" in rev else self._objects.look_up([name])
-        if name not in found:
-            raise self._unknown(rev)
-        id_ = found[name][0]
-        return parse_commit(id_, self._objects.read(id_))
+        """The commit that a branch, a tag, an id or anything else that git understands stands for.
 
-    def read(self, commit: Commit, path: str) -> bytes | None:
-        """A file as the archive of the commit has it; None when there is none.
-
-        A link inside the repository is followed. A file that is left out of archives
-        (export-ignore) is read as it is committed.
+        Raises UsageError naming it when it stands for none.
         """
-        tree = {leaf.path: leaf for leaf in self._leaves(commit, path)}
-        if (leaf := tree.get(path)) is None:
-            return None
-        if leaf.mode == LINK:
-            return self._read_link(commit, path)
-        if Attributes(self._repo, self._objects, commit.id).may_matter([path]):
-            with suppress(GitError):
-                for _, stream in archived(self._repo, commit.id, [path]):
-                    return stream.read()
-        return self._objects.read(leaf.id)
+        info = self._objects.info(f"{rev}^{{commit}}") if rev and "\n" not in rev else None
+        if info is None:
+            raise self._unresolved(rev)
+        printed = self._git.run(
+            "log", "-1", "--no-show-signature", "--encoding=UTF-8", "--format=%an%x00%s%x00%cI", info.id
+        )
+        author, subject, committed_at = printed.decode("utf-8", "replace").removesuffix("\n").split("\0")
+        return Commit(id=info.id, author=author, subject=subject, committed_at=committed_at)
 
     def snapshot(self, commit: Commit, rules: FileRules) -> Snapshot:
-        """All that the commit ships. Raises Refused naming everything that cannot be shipped."""
-        return self._survey(commit.id, rules).snapshot
+        """What `git archive` would extract below `rules.source`, less `rules.exclude`, links followed.
+
+        Raises Refused naming every file that cannot be shipped, UsageError when there is no such source.
+        """
+        return self._shipment(commit, rules).snapshot()
 
     def changes(self, base: str, commit: Commit, rules: FileRules) -> tuple[Change, ...] | None:
-        """What differs from another commit, at the price of what differs; sorted by path.
+        """What `commit` ships differently from `base`, the id of a commit.
 
-        `base` must have had a plain snapshot with the same rules. None when the difference alone
-        does not tell: the base is not here, or links, submodules or attributes come into it.
-        Raises Refused for what cannot be shipped.
+        Only right when the snapshot of `base` under the same rules was plain. Costs what differs, not
+        what exists. None: only comparing the snapshots tells. Raises as `snapshot`, for what is new.
         """
-        if base not in self._objects.look_up([base]):
-            return None
-        differences = self._diff(base, commit.id, rules)
-        if any(
-            {old, new} - _PLAIN_MODES or path.endswith(".gitattributes")
-            for path, old, new, _, _ in differences
-        ):
-            return None
-        inside = f"{rules.source}/" if rules.source else ""
-        attributes = Attributes(self._repo, self._objects, commit.id)
-        if differences and attributes.may_matter(inside + path for path, *_ in differences):
-            return None
-        sizes = self._objects.sizes(id_ for _, _, mode, _, id_ in differences if mode != "000000")
-        problems = [
-            text for path, _, mode, _, id_ in differences if (text := problem(path, mode, sizes.get(id_, 0)))
-        ]
-        if problems:
-            raise Refused(problems)
-        return tuple(
-            sorted(
-                Change(
-                    path,
-                    None if old_mode == "000000" else old_id,
-                    None if mode == "000000" else FileEntry(id_, sizes[id_], mode),
-                )
-                for path, old_mode, mode, old_id, id_ in differences
-            )
-        )
+        return self._shipment(commit, rules).changes(base)
 
     def contents(self, commit: Commit, rules: FileRules) -> Contents:
-        """The bytes of what the commit ships; after `snapshot` or `changes` has accepted it."""
-        known = self._surveys.get((commit.id, rules))
-        return Contents(self._repo, self._objects, commit.id, rules.source, known)
+        """The bytes of what `snapshot` and `changes` name; usable until the repository is closed."""
+        return Contents(self._shipment(commit, rules), self._objects, self._archive(commit))
 
-    def tracked_and_new(self) -> list[str]:
-        """What a commit of everything would hold: tracked and untracked files that are not ignored."""
-        answer: str = self._repo.git.ls_files("-z", "--cached", "--others", "--exclude-standard")
-        return sorted({path for path in answer.split("\0") if path and (self.root / path).is_file()})
+    def read(self, commit: Commit, path: str) -> bytes | None:
+        """A file by its path in the repository, with the bytes that `git archive` would give it.
 
-    def _survey(self, commit: str, rules: FileRules) -> Survey:
-        if (commit, rules) not in self._surveys:
-            self._surveys[commit, rules] = survey(self._repo, self._objects, commit, rules)
-        return self._surveys[commit, rules]
+        Links are followed; a folder, a submodule and what is not there are None. What `git archive`
+        leaves out is read as well, as it is in the commit.
+        """
+        found = self._find(commit, path)
+        if found is None:
+            return None
+        full, id_ = found
+        names = [folder + ATTRIBUTES_FILE for folder in ("", *folders(full))]
+        infos = self._objects.infos([f"{commit.id}:{name}" for name in names])
+        attribute_files = {name: info.id for name, info in zip(names, infos, strict=True) if info is not None}
+        treatment = self._attributes.treatment(attribute_files, (full,))
+        if full not in treatment.converted or treatment.ignores(full):
+            return self._objects.read(id_)
+        archived = self._archive(commit)
+        archived.load((full,))
+        return archived.read(full)
 
-    def _leaves(self, commit: Commit, path: str) -> list[TreeEntry]:
-        answer: bytes = self._repo.git.ls_tree(
-            "-z",
-            "-l",
-            "--full-tree",
-            commit.id,
-            "--",
-            path,
-            stdout_as_string=False,
-            strip_newline_in_stdout=False,
-        )
-        return [leaf for leaf in parse_tree(answer) if leaf.mode not in {SUBMODULE, FOLDER}]
+    def tracked_and_new(self) -> tuple[str, ...]:
+        """Files of the work tree that are tracked, or could be: not ignored. Sorted, relative to `root`."""
+        if self._bare:
+            raise UsageError(f"{self.root} is a bare repository: it has no files to look at")
+        printed = self._git.run("ls_files", "-z", "--cached", "--others", "--exclude-standard")
+        paths = {os.fsdecode(path) for path in printed.split(b"\0") if path}
+        return tuple(sorted(path for path in paths if (self.root / path).is_file()))
 
-    def _read_link(self, commit: Commit, path: str) -> bytes | None:
-        leaves = list_tree(self._repo, self._objects, commit.id, "")
-        regular = {leaf.path for leaf in leaves if leaf.mode not in {LINK, SUBMODULE}}
-        targets = {
-            leaf.path: self._objects.read(leaf.id).decode("utf-8", "surrogateescape")
-            for leaf in leaves
-            if leaf.mode == LINK
+    def _find(self, commit: Commit, path: str) -> tuple[str, str] | None:
+        """The path and blob id of a regular file, after following links."""
+        if not path:
+            return None
+        direct = parse_tree(self._git.run("ls_tree", "-z", "-l", "--full-tree", commit.id, "--", path))
+        entry = direct.get(path)
+        if entry is not None and entry.mode not in (LINK, SUBMODULE):
+            return (path, entry.id) if entry.mode.startswith("100") else None
+        entries = parse_tree(self._git.run("ls_tree", "-r", "-z", "-l", "--full-tree", commit.id))
+        texts = {
+            name: self._objects.read(entry.id).decode("utf-8", "surrogateescape")
+            for name, entry in entries.items()
+            if entry.mode == LINK
         }
-        target = Links(regular, targets).copies().get(path)
-        return None if target is None else self.read(commit, target)
+        files = [name for name, entry in entries.items() if entry.mode not in (LINK, SUBMODULE)]
+        try:
+            found = Links(files, texts).resolve(path)
+        except Unfollowable:
+            return None
+        return (found, entries[found].id) if found in entries else None
 
-    def _diff(self, base: str, commit: str, rules: FileRules) -> list[tuple[str, str, str, str, str]]:
-        """(path, old mode, new mode, old id, new id), less what is excluded; paths below the source."""
-        inside = f"{rules.source}/" if rules.source else ""
-        answer: bytes = self._repo.git.diff_tree(
-            "-r",
-            "-z",
-            "--raw",
-            "--no-renames",
-            base,
-            commit,
-            "--",
-            *([f":(literal,top){rules.source}"] if rules.source else []),
-            stdout_as_string=False,
-            strip_newline_in_stdout=False,
-        )
-        fields = answer.decode("utf-8", "surrogateescape").split("\0")
-        excluded = PathPatterns(rules.exclude)
-        found = []
-        for meta, full_path in zip(fields[0::2], fields[1::2], strict=False):
-            old_mode, mode, old_id, id_, _ = meta.removeprefix(":").split(" ")
-            path = full_path.removeprefix(inside)
-            if path not in excluded:
-                found.append((path, old_mode, mode, old_id, id_))
-        return found
-
-    def _unknown(self, rev: str) -> UsageError:
-        if rev == "HEAD":
-            return UsageError(
-                f"{self.root} has no commit yet", hint="Commit something: `git add --all && git commit`."
+    def _shipment(self, commit: Commit, rules: FileRules) -> Shipment:
+        key = (commit.id, rules.source, rules.exclude)
+        if key not in self._shipments:
+            self._shipments[key] = Shipment(
+                self._git,
+                self._objects,
+                self._attributes,
+                self._archive(commit),
+                commit=commit.id,
+                rules=rules,
             )
-        names = [reference.name for reference in self._repo.references]
-        near = get_close_matches(rev, names, n=3)
-        hint = (
-            f"Did you mean {' or '.join(near)}?" if near else "`git log --oneline --all` lists what is there."
+        return self._shipments[key]
+
+    def _archive(self, commit: Commit) -> Archived:
+        return self._archived.setdefault(commit.id, Archived(self._git, commit.id))
+
+    def _unresolved(self, rev: str) -> UsageError:
+        printed = self._git.run(
+            "for_each_ref", "--format=%(refname:short)", "refs/heads", "refs/remotes", "refs/tags"
         )
-        return UsageError(f"there is no commit {rev!r} in {self.root}", hint=hint)
+        names = printed.decode("utf-8", "replace").splitlines()
+        if not names:
+            return UsageError(
+                f"there is no commit yet in {self.root}", hint="`git commit` makes the first one."
+            )
+        near = get_close_matches(rev, names, cutoff=0.5) or sorted(names)[:3]
+        return UsageError(
+            f"{rev!r} is no commit, branch or tag of {self.root}", hint=f"There is {', '.join(near)}."
+        )
 
 
-def _trusting(root: Path) -> dict[str, str]:
-    """Environment that adds one safe.directory to whatever configuration it may hold already."""
-    count = int(environ.get("GIT_CONFIG_COUNT") or 0)
-    return {
-        "GIT_CONFIG_COUNT": str(count + 1),
-        f"GIT_CONFIG_KEY_{count}": "safe.directory",
-        f"GIT_CONFIG_VALUE_{count}": str(root),
-    }
+def _open(path: Path) -> "Repo":
+    try:
+        from git import Repo
+        from git.exc import InvalidGitRepositoryError, NoSuchPathError
+    except ImportError as error:
+        raise UsageError("git is missing on this machine", hint="On Debian: apt-get install git") from error
+    try:
+        return Repo(path, search_parent_directories=True, expand_vars=False)
+    except NoSuchPathError:
+        raise UsageError(f"{path} does not exist", hint="--repo names a git repository.") from None
+    except InvalidGitRepositoryError:
+        raise UsageError(
+            f"there is no git repository at {path} or above it",
+            hint="Run it in a repository, name one with --repo, or make one with `git init`.",
+        ) from None
