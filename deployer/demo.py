@@ -80,8 +80,10 @@ class Demo:
         self.visit("/static/old-logo.txt", status=404)
 
         self.say("5. Once more: there is nothing to do, and that costs two requests.")
+        self.sandbox.requests.wait_idle()
         before = len(self.sandbox.requests.list())
         self.deployer("sync")
+        self.sandbox.requests.wait_idle()
         made = self.sandbox.requests.list()[before:]
         for request in made:
             self.console.print(f"   {request.method} {request.path} -> {request.status}", highlight=False)

@@ -90,7 +90,7 @@ def outcome_lines(outcome: Outcome, commit: Commit, url: str, *, requests: int) 
     done = summary(outcome.plan) or "nothing to send"
     yield f"{done}: {size(outcome.plan.bytes_sent)}, {cost}, {took}"
     if outcome.answer is not None and outcome.answer.status is not None:
-        yield f"{url} answered {outcome.answer.status} in {outcome.answer.seconds:.2f} s"
+        yield f"{url} answered {outcome.answer.status} in {1000 * outcome.answer.seconds:.0f} ms"
     yield f'live: {commit.short} "{commit.subject}" (deployment {outcome.deployment.id})'
 
 

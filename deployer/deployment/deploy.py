@@ -123,7 +123,7 @@ class _Run:
         return Live(commit=self.commit.id, deployment=self.deployment.id, since=datetime.now(UTC))
 
     def ended(self, status: Status, plan: Plan, answer: health.Answer | None) -> Outcome:
-        detail = f"answered {answer.status} in {answer.seconds:.2f} s" if answer else ""
+        detail = f"answered {answer.status} in {1000 * answer.seconds:.0f} ms" if answer else ""
         ended = self.work.state.end(self.deployment, status, base=self.base, detail=detail)
         log.info("deployment_ended", status=status, seconds=ended.seconds)
         return Outcome(deployment=ended, plan=plan, answer=answer)

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, Final
 from urllib.parse import urlencode
 
 from deployer.errors import UsageError
@@ -31,7 +31,7 @@ class Upload:
     iterating again starts again, which is what a repeated attempt needs.
     """
 
-    def __init__(self, content: BinaryIO, size: int, boundary: str) -> None:
+    def __init__(self, content: IO[bytes], size: int, boundary: str) -> None:
         self._content = content
         self._start = content.tell()
         self._size = size
@@ -69,7 +69,7 @@ class Upload:
         yield pending + self._tail
 
 
-def upload(content: bytes | BinaryIO, size: int) -> Body:
+def upload(content: bytes | IO[bytes], size: int) -> Body:
     """`content` is read from where it stands and must be seekable, or a lost answer could not be repeated."""
     source = BytesIO(content) if isinstance(content, bytes) else content
     boundary = secrets.token_hex(16)

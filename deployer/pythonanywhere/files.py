@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import BinaryIO
+from typing import IO
 
 from deployer.errors import ApiError, NoAnswer, NotFound, UsageError
 from deployer.model.endpoints import Endpoint
@@ -32,7 +32,7 @@ class Files(Family):
         """
         return self._transport.stream(self._path_call("GET", path), _check_file)
 
-    def write(self, path: str, content: bytes | BinaryIO, size: int | None = None) -> bool:
+    def write(self, path: str, content: bytes | IO[bytes], size: int | None = None) -> bool:
         """Create or replace; parent folders are made. True when the file is new.
 
         An open file must be seekable and `size` bytes long from where it stands; it is never in memory as a

@@ -25,8 +25,9 @@ class Journal:
     """Thread-safe. `follow` is called with each entry as it is written."""
 
     def __init__(self, follow: Callable[[Entry], None] | None = None) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._begun = 0
+        self._open = 0
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self._follow = follow
 
@@ -34,11 +35,14 @@ class Journal:
         """The number of a request that has just arrived."""
         with self._lock:
             self._begun += 1
+            self._open += 1
             return self._begun
 
     def write(self, entry: Entry) -> None:
         with self._lock:
             self._entries.append(entry)
+            self._open -= 1
+            self._lock.notify_all()
         if self._follow:
             self._follow(entry)
 
@@ -46,6 +50,14 @@ class Journal:
         """The finished requests with a number above `since`, in the order in which they began."""
         with self._lock:
             return sorted((e for e in self._entries if e.number > since), key=lambda e: e.number)
+
+    def wait_idle(self, timeout_s: float = 2.0) -> bool:
+        """Wait until every request that began is written: a client has its answer a moment before that.
+
+        Not for the thread that serves. False when some are still open after the time.
+        """
+        with self._lock:
+            return self._lock.wait_for(lambda: not self._open, timeout_s)
 
     def reset(self) -> None:
         """Forget everything and count from one again."""

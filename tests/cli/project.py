@@ -72,6 +72,7 @@ class Project:
 
     def written(self) -> list[str]:
         """Every request so far that could have changed something."""
+        self.sandbox.requests.wait_idle()
         return [
             f"{entry.method} {entry.path}" for entry in self.sandbox.requests.list() if entry.method != "GET"
         ]
@@ -79,8 +80,6 @@ class Project:
 
 @contextmanager
 def project(folder: Path, *, switches: Switches | None = None) -> Iterator[Project]:
-    options = SandboxOptions(
-        data=folder / "platform", user="alice", port=0, switches=switches or Switches()
-    )
+    options = SandboxOptions(data=folder / "platform", user="alice", port=0, switches=switches or Switches())
     with Sandbox(options) as sandbox:
         yield Project(folder, sandbox, GitRepo(folder / "repo"))

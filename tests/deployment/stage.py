@@ -113,8 +113,10 @@ class Stage:
     def counted(self) -> Iterator[Counter[str]]:
         """Requests made inside the block, by method and endpoint; filled in when it ends."""
         counted: Counter[str] = Counter()
+        self.sandbox.requests.wait_idle()
         before = len(self.sandbox.requests.list())
         yield counted
+        self.sandbox.requests.wait_idle()
         for entry in self.sandbox.requests.list()[before:]:
             counted[f"{entry.method} {entry.endpoint}"] += 1
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from deployer.model.endpoints import Endpoint
 from deployer.model.files import FileEntry
 from deployer.model.manifest import AppliedMapping, AppliedSettings, AppliedTask
 from deployer.model.plan import Action
@@ -342,6 +343,6 @@ def test_the_time_under_the_limit_counts_whole_windows() -> None:
 
     plan = plan_on({}, site(), manifest({}), wanted).plan
 
-    assert plan.requests["files/path"] == 81
+    assert plan.requests[Endpoint.FILES_PATH] == 81
     assert plan.seconds_under_limit(40) == 120
     assert plan.seconds_under_limit(0) == 0
