@@ -11,6 +11,7 @@ from deployer.git.links import Links, Unfollowable
 from deployer.git.objects import Objects
 from deployer.git.process import Git
 from deployer.git.tree import (
+    FOLDER,
     LINK,
     SUBMODULE,
     TreeChange,
@@ -67,20 +68,21 @@ class Shipment:
         """
         if self._attributes.local.matter:
             return None
-        above = [*_above(self._source)]
-        new, old, *attribute_files = self._objects.infos(
-            [
-                f"{self._commit}:{self._source}",
-                f"{base}:{self._source}",
-                *(f"{id_}:{folder}{ATTRIBUTES_FILE}" for id_ in (self._commit, base) for folder in above),
-            ]
-        )
-        if new is None or old is None or attribute_files[: len(above)] != attribute_files[len(above) :]:
+        new, old = self._objects.infos([f"{self._commit}:{self._source}", f"{base}:{self._source}"])
+        if new is None or old is None or {new.type, old.type} != {"tree"}:
+            return None
+        above = self._attribute_files_above(self._commit)
+        if above != self._attribute_files_above(base):
             return None
         differing = self._differing(old.id, new.id) if old != new else []
         if any(basename(change.path) == ATTRIBUTES_FILE for change in differing):
             return None
-        return self._as_changes([change for change in differing if change.path not in self._exclude])
+        beside = {self._prefix + ATTRIBUTES_FILE: f"{new.id}:{ATTRIBUTES_FILE}"} | {
+            f"{self._prefix}{change.path}/{ATTRIBUTES_FILE}": f"{change.new_id}:{ATTRIBUTES_FILE}"
+            for change in differing
+            if change.new_mode == FOLDER
+        }
+        return self._as_changes(differing, above | self._blob_ids(beside))
 
     def entry(self, path: str) -> FileEntry:
         """One shipped file. Costs a snapshot, unless `changes` has named the path. KeyError: not shipped."""
@@ -131,7 +133,7 @@ class Shipment:
         return parse_tree(self._git.run("ls_tree", "-r", "-z", "-l", "--full-tree", source.id))
 
     def _treatment_of_all(self, entries: Mapping[str, TreeEntry]) -> Treatment:
-        attribute_files = self._attribute_files(_above(self._source)) | {
+        attribute_files = self._attribute_files_above(self._commit) | {
             self._prefix + path: entry.id
             for path, entry in entries.items()
             if basename(path) == ATTRIBUTES_FILE
@@ -168,16 +170,23 @@ class Shipment:
         return problems
 
     def _differing(self, old: str, new: str) -> list[TreeChange]:
+        """Folders included: their ids are the shortest way to the attribute files beside what differs."""
         printed = self._git.run(
-            "diff_tree", "-r", "-z", "--raw", "--no-renames", "--ignore-submodules=none", old, new
+            "diff_tree", "-r", "-t", "-z", "--raw", "--no-renames", "--ignore-submodules=none", old, new
         )
         return list(parse_changes(printed))
 
-    def _as_changes(self, differing: list[TreeChange]) -> tuple[Change, ...] | None:
-        full = [self._full(change.path, change.new_mode) for change in differing]
-        around = {"", *(folder for path in full for folder in folders(path))}
-        treatment = self._attributes.treatment(self._attribute_files(around), full)
-        kept = [change for change, path in zip(differing, full, strict=True) if not treatment.ignores(path)]
+    def _as_changes(
+        self, differing: Iterable[TreeChange], attribute_files: Mapping[str, str]
+    ) -> tuple[Change, ...] | None:
+        chosen = [
+            change
+            for change in differing
+            if FOLDER not in (change.old_mode, change.new_mode) and change.path not in self._exclude
+        ]
+        full = [self._full(change.path, change.new_mode) for change in chosen]
+        treatment = self._attributes.treatment(attribute_files, full)
+        kept = [change for change, path in zip(chosen, full, strict=True) if not treatment.ignores(path)]
         if any({LINK, SUBMODULE} & {change.old_mode, change.new_mode} for change in kept):
             return None
         if any(self._prefix + change.path in treatment.converted for change in kept if change.is_there):
@@ -198,22 +207,21 @@ class Shipment:
             files[change.path] = FileEntry(info.id, info.size, file_mode(change.new_mode))
         return files
 
-    def _attribute_files(self, folders_asked: Iterable[str]) -> dict[str, str]:
-        """The attribute files of the commit in these folders, which end in a slash: full path -> blob id."""
-        paths = [folder + ATTRIBUTES_FILE for folder in folders_asked]
-        infos = self._objects.infos([f"{self._commit}:{path}" for path in paths])
-        return {
-            path: info.id for path, info in zip(paths, infos, strict=True) if info and info.type == "blob"
-        }
+    def _attribute_files_above(self, commit: str) -> dict[str, str]:
+        """Those that speak of the source from outside of it: full path -> blob id."""
+        above = ["", *folders(self._source)] if self._source else []
+        return self._blob_ids(
+            {folder + ATTRIBUTES_FILE: f"{commit}:{folder}{ATTRIBUTES_FILE}" for folder in above}
+        )
+
+    def _blob_ids(self, names: Mapping[str, str]) -> dict[str, str]:
+        """Full path -> blob id, for those of the named objects that are there."""
+        infos = self._objects.infos([*names.values()])
+        return {path: info.id for path, info in zip(names, infos, strict=True) if info is not None}
 
     def _full(self, path: str, mode: str) -> str:
         """As `git archive` asks for attributes: a submodule is a folder."""
         return f"{self._prefix}{path}/" if mode == SUBMODULE else self._prefix + path
-
-
-def _above(source: str) -> list[str]:
-    """The folders above the source, each with a final slash, and "" for the top."""
-    return ["", *folders(source)] if source else []
 
 
 def _problems(files: Iterable[tuple[str, FileEntry]]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+FOLDER = "040000"
 LINK = "120000"
 SUBMODULE = "160000"
 
