@@ -7,6 +7,7 @@
     ├── RolledBack                    4  failed; the previous version is live again
     ├── NeedsPerson                   5  failed; what is on the server now is in the message
     ├── SiteBusy                      6  somebody else is deploying this site
+    ├── Interrupted                   8  somebody stopped it between two requests; run it again
     └── ApiError                      5  the platform said no and will say no again
         ├── CredentialsRefused        7  401: the token, or the user name it is used with
         ├── NotFound                  5  404, or the 403 that a missing web app gives
@@ -102,6 +103,15 @@ class SiteBusy(DeployerError):
     """Somebody else is deploying this site."""
 
     exit_status = ExitStatus.BUSY
+
+
+class Interrupted(DeployerError):
+    """Somebody stopped it between two requests. What was done is recorded; running it again goes on."""
+
+    exit_status = ExitStatus.TEMPORARY
+
+    def __init__(self, message: str, *, left: str = "", hint: str = "") -> None:
+        super().__init__(message, left=left, hint=hint or "Run it again: it goes on from there.")
 
 
 class ApiError(DeployerError):

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from deployer import __version__
-from deployer.errors import DeployerError, ExitStatus
+from deployer.errors import DeployerError, ExitStatus, Interrupted
 
 
 def wants_json() -> bool:
@@ -34,13 +34,8 @@ def show(error: DeployerError) -> None:
 
 
 def show_interrupted() -> None:
-    interrupted = DeployerError(
-        "interrupted",
-        left="What was sent is recorded; the site was not reloaded unless it says so above.",
-        hint="Run it again: it goes on from there.",
-    )
-    interrupted.exit_status = ExitStatus.TEMPORARY
-    show(interrupted)
+    """A second Ctrl-C, or one where nothing had begun: as safe as a kill."""
+    show(Interrupted("interrupted", left="What was sent so far is recorded."))
 
 
 def show_bug(error: Exception) -> None:

@@ -4,7 +4,6 @@ import getpass
 import os
 import socket
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 from deployer import events
 from deployer.cli.progress import ProgressBar
+from deployer.cli.stopping import stop_signal
 from deployer.config import (
     CommandLine,
     Context,
@@ -78,6 +78,7 @@ def workplace(
     _configure_events(as_json=as_json, verbose=verbose, narrates=narrates)
     token = context.account.required_token()
     with ExitStack() as opened:
+        stop = opened.enter_context(stop_signal())
         repository = opened.enter_context(Repository(_local(context)))
         commit = repository.resolve(rev or context.branch.value or "HEAD")
         described = site_of(context, repository, commit)
@@ -98,6 +99,7 @@ def workplace(
             budget=budget,
             on_request=_log_request,
             on_wait=lambda waiting: _show_waiting(waiting, reporter),
+            check_stop=stop.check,
         )
         site_url, host_header = _site_address(context, described)
         work = SiteWork(
@@ -110,7 +112,8 @@ def workplace(
             host_header=host_header,
             requests_per_minute=account.requests_per_minute.value,
             reporter=reporter,
-            pause=time.sleep,
+            pause=stop.pause,
+            check_stop=stop.check,
         )
         yield Workplace(context=context, work=work, commit=commit)
 

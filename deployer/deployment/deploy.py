@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from time import monotonic
 
 from deployer import health
 from deployer.deployment.evidence import gather
@@ -11,9 +12,9 @@ from deployer.deployment.execute import Execution
 from deployer.deployment.observe import Observation, observe
 from deployer.deployment.record import Record, busy, intent
 from deployer.deployment.site_work import SiteWork
-from deployer.errors import DeployerError, NeedsPerson, Refused, Temporary
+from deployer.errors import Interrupted, NeedsPerson, Refused, Temporary
 from deployer.events import deployment_events, log
-from deployer.model.deployment import Deployment, Status
+from deployer.model.deployment import Deployment, Status, Step
 from deployer.model.files import Commit
 from deployer.model.manifest import AppliedSettings, Live, Manifest
 from deployer.model.plan import Plan, Reload
@@ -67,6 +68,7 @@ def deploy(
         decision = decide(observation.facts)
         plan = decision.plan
         log.info("planned", actions=dict(plan.counts()), bytes=plan.bytes_sent, notes=len(plan.notes))
+        work.state.plan(run.deployment, plan.as_json(per_minute=work.requests_per_minute))
         if plan.refusals:
             raise Refused(plan.refusals)
         if plan.is_noop:
@@ -108,7 +110,7 @@ class _Run:
         execution.run()
         answer = None
         if (reload := plan.reload) is not None:
-            self._reload(reload)
+            self._reload(reload, number=len(plan.actions))
             answer = self._check()
             if not answer.well:
                 # Not live, but what is on the server is known to the byte: the next run need not guess.
@@ -128,13 +130,13 @@ class _Run:
         log.info("deployment_ended", status=status, seconds=ended.seconds)
         return Outcome(deployment=ended, plan=plan, answer=answer)
 
-    def _reload(self, action: Reload) -> None:
+    def _reload(self, action: Reload, *, number: int) -> None:
         """An answer that was lost or late does not say that the reload failed: the check after it tells.
 
         A fault is tried once more after a look at the site, as the platform's help page "Error
         reloading web app" advises.
         """
-        api, domain = self.work.api, self.work.site.domain
+        api, domain, began = self.work.api, self.work.site.domain, monotonic()
         for attempt in (1, 2):
             try:
                 outcome = api.webapps.reload(domain)
@@ -145,6 +147,8 @@ class _Run:
                 continue
             say = log.info if outcome is ReloadOutcome.OK else log.warning
             say("reloaded", outcome=str(outcome), reason=action.reason)
+            step = Step.of(action, number=number, entry=None, seconds=monotonic() - began)
+            self.work.state.confirm(self.deployment.id, step)
             break
         self.work.reporter.advanced(action)
 
@@ -202,9 +206,9 @@ def _begun(work: SiteWork, commit: Commit) -> Iterator[_Run]:
 def _status_of(error: BaseException) -> Status:
     if isinstance(error, Refused):
         return Status.REFUSED
-    if isinstance(error, DeployerError) or not isinstance(error, KeyboardInterrupt | SystemExit):
-        return Status.FAILED
-    return Status.INTERRUPTED
+    if isinstance(error, Interrupted | KeyboardInterrupt | SystemExit):
+        return Status.INTERRUPTED
+    return Status.FAILED
 
 
 def _completed(

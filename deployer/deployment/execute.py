@@ -1,13 +1,12 @@
 """Carries out a plan, action by action, and writes down each one that the server confirmed."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from time import monotonic
 
 from deployer.deployment.apply_settings import SettingsChange
 from deployer.deployment.observe import Observation
 from deployer.deployment.site_work import SiteWork
-from deployer.errors import ApiError, NeedsPerson
+from deployer.errors import ApiError, Interrupted, NeedsPerson
 from deployer.events import log
 from deployer.model.deployment import Step
 from deployer.model.files import FileEntry
@@ -43,8 +42,9 @@ class Execution:
         for number, action in enumerate(self.plan.steps, start=1):
             began = monotonic()
             try:
+                self.work.check_stop()
                 entry = self._carry_out(action)
-            except ApiError as error:
+            except (ApiError, Interrupted) as error:
                 error.left = self._what_is_left()
                 raise
             self._confirm(number, action, entry, monotonic() - began)
@@ -58,15 +58,7 @@ class Execution:
         )
 
     def _confirm(self, number: int, action: Action, entry: FileEntry | None, seconds: float) -> None:
-        step = Step(
-            number=number,
-            action=action.kind,
-            subject=action.subject,
-            reason=action.reason,
-            entry=entry,
-            ended=datetime.now(UTC),
-            seconds=round(seconds, 3),
-        )
+        step = Step.of(action, number=number, entry=entry, seconds=seconds)
         self.work.state.confirm(self.deployment, step)
         self.done = number
         log.info(

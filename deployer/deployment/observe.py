@@ -149,6 +149,7 @@ class _Survey:
         )
 
     def _tree(self) -> Listing:
+        self.work.check_stop()
         self.work.reporter.observing(self.site.target)
         try:
             return Listing(self.site.target, self.work.api.files.tree(self.site.target))
@@ -175,6 +176,7 @@ class _Survey:
             below += [f"{directory}/{name}" for name, kind in entries.items() if kind == "directory"]
 
     def _list(self, directory: str) -> None:
+        self.work.check_stop()
         self.work.reporter.observing(directory)
         try:
             self.listing.learn(directory, self.work.api.files.list_directory(directory))
@@ -182,6 +184,7 @@ class _Survey:
             self.listing.learn(directory, None)
 
     def _holds(self, path: str, entry: FileEntry) -> bool:
+        self.work.check_stop()
         self.work.reporter.observing(path)
         try:
             content = self.work.api.files.read(path)

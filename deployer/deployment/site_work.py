@@ -61,4 +61,6 @@ class SiteWork:
     requests_per_minute: int
     reporter: Reporter
     pause: Callable[[float], None]
-    """Waits so many seconds; a test may be quicker."""
+    """Waits so many seconds; may raise Interrupted."""
+    check_stop: Callable[[], None]
+    """Raises Interrupted when somebody wants the run to stop; asked between requests."""

@@ -83,6 +83,7 @@ def heal(work: SiteWork, found: Verification) -> Outcome:
 
 def _files(work: SiteWork, files: Mapping[str, FileEntry], target: str) -> Iterator[Difference]:
     for number, (path, entry) in enumerate(sorted(files.items()), start=1):
+        work.check_stop()
         work.reporter.observing(f"{path} ({number} of {len(files)})")
         fault = _compare(work, f"{target}/{path}", entry.digest)
         if fault is not None:

@@ -1,10 +1,12 @@
 """One run of a plan, as history remembers it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Self
 
 from deployer.model.files import FileEntry
+from deployer.model.plan import Action
 
 
 class Status(StrEnum):
@@ -56,5 +58,19 @@ class Step:
     subject: str
     reason: str
     entry: FileEntry | None
+    """What is at the path now; None: nothing, or it is no file."""
     ended: datetime
     seconds: float
+
+    @classmethod
+    def of(cls, action: Action, *, number: int, entry: FileEntry | None, seconds: float) -> Self:
+        """An action that was confirmed just now."""
+        return cls(
+            number=number,
+            action=action.kind,
+            subject=action.subject,
+            reason=action.reason,
+            entry=entry,
+            ended=datetime.now(UTC),
+            seconds=round(seconds, 3),
+        )

@@ -27,7 +27,13 @@ class Action:
         return 0
 
     def as_json(self) -> dict[str, Any]:
-        return {"action": self.kind, "subject": self.subject, "reason": self.reason, "bytes": self.bytes_sent}
+        return {
+            "action": self.kind,
+            "subject": self.subject,
+            "reason": self.reason,
+            "endpoint": str(self.endpoint),
+            "bytes": self.bytes_sent,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

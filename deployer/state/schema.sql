@@ -15,6 +15,7 @@ CREATE TABLE IF NOT EXISTS deployment (
     started     TEXT NOT NULL,   -- ISO 8601, UTC
     ended       TEXT,
     status      TEXT NOT NULL,   -- the words of deployer.model.deployment.Status
+    plan        TEXT,            -- JSON, as `deployer plan --json` prints it
     detail      TEXT NOT NULL DEFAULT ''  -- the error as it was shown, or what the site answered
 );
 CREATE INDEX IF NOT EXISTS deployment_by_domain ON deployment (domain, started);

@@ -91,6 +91,15 @@ class State:
         )
         return replace(deployment, ended=ended, status=status, base=base, detail=detail)
 
+    def plan(self, deployment: Deployment, plan: Mapping[str, Any]) -> None:
+        """Keep what the deployment is about to do."""
+        self._db.execute("UPDATE deployment SET plan = ? WHERE id = ?", (json.dumps(plan), deployment.id))
+
+    def planned(self, deployment: str) -> dict[str, Any] | None:
+        """What it was about to do; None when it never came to a plan."""
+        row = self._db.execute("SELECT plan FROM deployment WHERE id = ?", (deployment,)).fetchone()
+        return json.loads(row[0]) if row and row[0] else None
+
     def confirm(self, deployment: str, step: Step) -> None:
         """Write down that the server confirmed an action."""
         self._db.execute(

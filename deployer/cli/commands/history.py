@@ -95,8 +95,13 @@ def show(
     with open_state(config=config) as state:
         deployment = state.deployment(deployment_id)
         steps, events = state.steps(deployment.id), state.events(deployment.id)
+        plan = state.planned(deployment.id)
     if as_json:
-        shown = _as_json(deployment) | {"actions": [asdict(step) for step in steps], "log": events}
+        shown = _as_json(deployment) | {
+            "plan": plan,
+            "actions": [asdict(step) for step in steps],
+            "log": events,
+        }
         typer.echo(json.dumps(shown, default=str, ensure_ascii=False))
         return
     typer.echo(deployment_line(deployment))
@@ -105,7 +110,7 @@ def show(
     typer.echo(f"commit    {deployment.commit}, after {deployment.base or 'nothing'}")
     if deployment.detail:
         typer.echo(f"result    {deployment.detail}")
-    typer.echo("actions")
+    typer.echo(f"actions   {len(steps)} of {len(plan['actions']) if plan else 0} planned were confirmed")
     for step in steps:
         typer.echo(
             f"  {step.number:>4}  {step.seconds:7.3f} s  {step.action}  {step.subject}  ({step.reason})"
