@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from deployer.errors import UsageError
+from deployer.model.overrides import Overrides
 from deployer.model.site import MaxDelete
-from deployer.planning.planner import Overrides
 
 Rev = Annotated[
     str | None,

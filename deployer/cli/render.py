@@ -1,12 +1,14 @@
 """Plans, deployments and amounts as text for people."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deployer.deployment.deploy import Outcome
 from deployer.model.deployment import Deployment, Status
 from deployer.model.files import Commit
 from deployer.model.plan import Plan
+
+if TYPE_CHECKING:  # the story's rooms are heavy, and history needs only the words
+    from deployer.deployment.deploy import Outcome
 
 
 def size(bytes_: float) -> str:
@@ -78,7 +80,7 @@ def deployment_line(deployment: Deployment) -> str:
     )
 
 
-def outcome_lines(outcome: Outcome, commit: Commit, url: str, *, requests: int) -> Iterator[str]:
+def outcome_lines(outcome: "Outcome", commit: Commit, url: str, *, requests: int) -> Iterator[str]:
     """How a deployment ended, for the person who typed it."""
     cost = count(requests, "request")
     if outcome.deployment.status is Status.UNCHANGED:

@@ -19,11 +19,8 @@ from deployer.config import (
     Described,
     describe,
     effective,
-    find_machine,
     is_url,
-    load_machine,
     load_site,
-    state_directory,
 )
 from deployer.deployment.site_work import Reporter, Silent, SiteWork
 from deployer.errors import UsageError
@@ -134,15 +131,6 @@ def site_of(context: Context, repository: Repository, commit: Commit) -> Site:
         host=context.account.host.value,
         overrides=context.overrides,
     )
-
-
-@contextmanager
-def open_state(*, config: Path | None) -> Iterator[State]:
-    """The history of this machine; needs no account and no repository."""
-    path = find_machine(config, os.environ)
-    machine = load_machine(path) if path is not None else None
-    with State(state_directory(machine, os.environ).value) as state:
-        yield state
 
 
 def site_domain(*, repo: Path | None, config: Path | None, site: str | None) -> str:

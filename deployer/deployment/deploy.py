@@ -17,9 +17,10 @@ from deployer.events import deployment_events, log
 from deployer.model.deployment import Deployment, Status, Step
 from deployer.model.files import Commit
 from deployer.model.manifest import AppliedSettings, Live, Manifest
+from deployer.model.overrides import Overrides
 from deployer.model.plan import Plan, Reload
 from deployer.planning.changes import apply, fingerprint
-from deployer.planning.planner import Decision, Overrides, decide
+from deployer.planning.planner import Decision, decide
 from deployer.pythonanywhere import ReloadOutcome
 from deployer.state import exclusive
 

@@ -10,6 +10,7 @@ from deployer.git import Contents
 from deployer.model.digest import blob_digest
 from deployer.model.files import Change, Commit, FileEntry
 from deployer.model.manifest import FileTable, Manifest
+from deployer.model.overrides import Overrides
 from deployer.model.site import Site
 from deployer.planning import guards
 from deployer.planning.changes import (
@@ -23,7 +24,7 @@ from deployer.planning.changes import (
     settle,
 )
 from deployer.planning.listing import Listing, Presence
-from deployer.planning.planner import Facts, Overrides
+from deployer.planning.planner import Facts
 from deployer.planning.settings import in_doubt
 
 

@@ -12,8 +12,8 @@ from deployer.errors import NotFound, UsageError
 from deployer.model.digest import blob_digest
 from deployer.model.files import FileEntry
 from deployer.model.manifest import Manifest
+from deployer.model.overrides import Overrides
 from deployer.planning.patterns import PathPatterns
-from deployer.planning.planner import Overrides
 
 
 class Fault(StrEnum):

@@ -10,6 +10,7 @@ from posixpath import dirname
 
 from deployer.model.files import Change, Commit, FileEntry
 from deployer.model.manifest import AppliedSettings, Manifest
+from deployer.model.overrides import Overrides
 from deployer.model.plan import (
     Action,
     CreateFile,
@@ -26,7 +27,7 @@ from deployer.model.plan import (
     UpdateTask,
     UploadWsgi,
 )
-from deployer.model.site import MaxDelete, Site
+from deployer.model.site import Site
 from deployer.planning import guards
 from deployer.planning.changes import IN_DOUBT, SPOILT, fingerprint
 from deployer.planning.listing import Listing, Presence
@@ -35,15 +36,6 @@ from deployer.planning.settings import InDoubt, LiveSettings, SettingsPlan, plan
 
 NEVER_PRUNED = PathPatterns(("__pycache__/",))
 """What the site's own Python writes beside our files; a mirror that fought it would never be in sync."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overrides:
-    """What a person said on the command line against a guard."""
-
-    allow_empty: bool = False
-    max_delete: MaxDelete | None = None
-    overwrite: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from deployer.deployment.record import Record
 from deployer.deployment.site_work import Silent, SiteWork
 from deployer.git import Repository
 from deployer.model.manifest import Manifest
+from deployer.model.overrides import Overrides
 from deployer.model.site import FileRules, HealthCheck, Site, WebAppSettings
-from deployer.planning.planner import Overrides
 from deployer.pythonanywhere import Budget, PythonAnywhere
 from deployer.sandbox import Sandbox, SandboxOptions, Switches
 from deployer.secret import Secret
@@ -73,6 +73,7 @@ class Stage:
                 requests_per_minute=self.per_minute,
                 reporter=Silent(),
                 pause=lambda _: None,
+                check_stop=lambda: None,
             )
         budget.close()
 

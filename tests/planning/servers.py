@@ -8,11 +8,12 @@ from typing import Any
 
 from deployer.model.files import FileEntry, Snapshot
 from deployer.model.manifest import Live, Manifest
+from deployer.model.overrides import Overrides
 from deployer.model.plan import DeleteFile, Plan, RemoveEmptyDirectory, Upload
 from deployer.model.site import Site
 from deployer.planning.changes import apply, compare, fingerprint, restore_vanished
 from deployer.planning.listing import Listing, Presence
-from deployer.planning.planner import Decision, Facts, Overrides, decide
+from deployer.planning.planner import Decision, Facts, decide
 from tests.planning.sites import COMMIT, TARGET
 
 NO_OVERRIDES = Overrides()

@@ -7,9 +7,9 @@ import pytest
 from deployer.model.endpoints import Endpoint
 from deployer.model.files import FileEntry
 from deployer.model.manifest import AppliedMapping, AppliedSettings, AppliedTask
+from deployer.model.overrides import Overrides
 from deployer.model.plan import Action
 from deployer.model.site import MaxDelete, ScheduledTask, Site, StaticMapping, WebAppSettings
-from deployer.planning.planner import Overrides
 from deployer.planning.settings import InDoubt, LiveSettings, in_doubt
 from tests.planning.servers import plan_on
 from tests.planning.sites import TARGET, entry, manifest, site

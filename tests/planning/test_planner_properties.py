@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from deployer.model.files import FileEntry
 from deployer.model.manifest import FileTable
+from deployer.model.overrides import Overrides
 from deployer.model.site import MaxDelete
-from deployer.planning.planner import Overrides
 from tests.planning.servers import Files, carry_out, parents, plan_on, record
 from tests.planning.sites import entry, manifest, site
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -65,10 +66,10 @@ def history(
     as_json: Json = False,
 ) -> None:
     """List this machine's deployments, the newest first; with --site or --repo those of one site."""
+    from deployer.cli.memory import open_state
     from deployer.cli.render import deployment_line
-    from deployer.cli.workplace import open_state, site_domain
 
-    domain = site_domain(repo=repo, config=config, site=site) if site or repo else None
+    domain = _domain(repo=repo, config=config, site=site) if site or repo else None
     with open_state(config=config) as state:
         found = state.deployments(domain, most=limit)
     for deployment in found:
@@ -89,8 +90,8 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one deployment with its actions, timings and log."""
+    from deployer.cli.memory import open_state
     from deployer.cli.render import deployment_line, event_line
-    from deployer.cli.workplace import open_state
 
     with open_state(config=config) as state:
         deployment = state.deployment(deployment_id)
@@ -122,3 +123,9 @@ def show(
 
 def _as_json(deployment: Deployment) -> dict[str, Any]:
     return {**asdict(deployment), "seconds": deployment.seconds}
+
+
+def _domain(*, repo: Path | None, config: Path | None, site: str | None) -> str:
+    from deployer.cli.workplace import site_domain
+
+    return site_domain(repo=repo, config=config, site=site)
