@@ -12,7 +12,7 @@ from deployer.deployment.execute import Execution
 from deployer.deployment.observe import Observation, observe
 from deployer.deployment.record import Record, busy, intent
 from deployer.deployment.site_work import SiteWork
-from deployer.errors import Interrupted, NeedsPerson, Refused, Temporary
+from deployer.errors import ApiError, Interrupted, NeedsPerson, Refused, Temporary
 from deployer.events import deployment_events, log
 from deployer.model.deployment import Deployment, Status, Step
 from deployer.model.files import Commit
@@ -118,7 +118,14 @@ class _Run:
                 previous = observation.facts.manifest.live
                 self.record.write(_completed(observation, decision, execution.settings.applied, previous))
                 raise self._not_well(answer, gather(work, answer.excerpt), previous)
-        self.record.write(_completed(observation, decision, execution.settings.applied, self.live()))
+        try:
+            self.record.write(_completed(observation, decision, execution.settings.applied, self.live()))
+        except ApiError as error:
+            error.left = (
+                f"Everything of {self.commit.short} is on the server and the site answers as it should; "
+                "only the record of that is missing, the next run writes it."
+            )
+            raise
         log.info("live", commit=self.commit.id, url=work.site_url)
         return self.ended(Status.LIVE, plan, answer)
 

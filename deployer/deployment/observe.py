@@ -9,13 +9,14 @@ from deployer.errors import ApiError, ConfigError, NotFound
 from deployer.git import Contents
 from deployer.model.digest import blob_digest
 from deployer.model.files import Change, Commit, FileEntry
-from deployer.model.manifest import FileTable, Manifest
+from deployer.model.manifest import Manifest
 from deployer.model.overrides import Overrides
 from deployer.model.site import Site
 from deployer.planning import guards
 from deployer.planning.changes import (
     IN_DOUBT,
     SPOILT,
+    at_target,
     compare,
     count_after,
     diff_base,
@@ -61,6 +62,7 @@ def observe(
     changes = restore_vanished(changes, wanted.manifest, listing)
     survey = _Survey(work, changes, listing)
     survey.settle_doubts()
+    survey.settle_orphans(wanted.manifest.orphans)
     entry = _entry(wsgi, commit) if wsgi is not None else None
     recorded = _without_spoilt_wsgi(wanted.manifest, site, spoilt)
     doubt = in_doubt(site, recorded, entry.digest if entry else None)
@@ -79,6 +81,7 @@ def observe(
         plain=wanted.plain,
         doubt=doubt,
         live=live,
+        moved_from=manifest.target if manifest.target != site.target else None,
         overrides=overrides,
     )
     return Observation(
@@ -102,8 +105,7 @@ class _Wanted:
     def of(cls, work: SiteWork, commit: Commit, recorded: Manifest) -> "_Wanted":
         """By git's own diff where that tells everything, else by comparing all of it."""
         rules = work.site.files
-        if recorded.target != work.site.target:
-            recorded = replace(recorded, files=FileTable({}), orphans=(), commit=None)
+        recorded = at_target(recorded, work.site.target)
         if (base := diff_base(recorded, rules)) is not None:
             changes = () if base == commit.id else work.repository.changes(base, commit, rules)
             if changes is not None:
@@ -136,6 +138,12 @@ class _Survey:
                 self._walk(path)
         if self.site.files.prune == "all" and self.changes:
             self._walk(self.site.target)
+
+    def settle_orphans(self, orphans: tuple[str, ...]) -> None:
+        """Files that an earlier `prune = "never"` left behind are ours to delete, once they are proven."""
+        if self.site.files.prune != "never":
+            for path in orphans:
+                self._prove(self.site.on_server(path))
 
     def identical(self, manifest: Manifest) -> frozenset[str]:
         """Paths that we never shipped but that hold just what the commit would put there."""

@@ -4,6 +4,7 @@ import hashlib
 import tarfile
 import tempfile
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from typing import IO, BinaryIO, NamedTuple
 
 from deployer.git.process import Git
@@ -36,6 +37,7 @@ class Archived:
         named = sorted(wanted) if len(wanted) <= _MOST_NAMED else [within] if within else []
         with (
             self._git.reading("archive", "--format=tar", self._commit, "--", *named) as printed,
+            suppress(tarfile.ReadError),  # an archive that git gave up: its exit status tells more
             tarfile.open(fileobj=printed, mode="r|", encoding="utf-8", errors="surrogateescape") as tar,
         ):
             while (member := tar.next()) is not None:

@@ -59,7 +59,7 @@ class Repository:
         self._shipments.clear()
 
     def resolve(self, rev: str) -> Commit:
-        """The commit that a branch, a tag, an id or anything else that git understands stands for.
+        """The commit that a branch, a tag, an id or an expression like HEAD~1 stands for.
 
         Raises UsageError naming it when it stands for none.
         """
@@ -166,9 +166,10 @@ class Repository:
                 f"there is no commit yet in {self.root}", hint="`git commit` makes the first one."
             )
         near = get_close_matches(rev, names, cutoff=0.5) or sorted(names)[:3]
-        return UsageError(
-            f"{rev!r} is no commit, branch or tag of {self.root}", hint=f"There is {', '.join(near)}."
-        )
+        hint = f"There is {', '.join(near)}."
+        if rev == "HEAD":
+            return UsageError(f"the branch that is checked out in {self.root} has no commit yet", hint=hint)
+        return UsageError(f"{rev!r} is no commit, branch or tag of {self.root}", hint=hint)
 
 
 def _open(path: Path) -> "Repo":

@@ -16,6 +16,7 @@ from deployer.model.site import ScheduledTask, Site, StaticMapping, WebAppSettin
 
 FORMAT = 1
 _FILES_MARK = b'\n"files":{\n'
+_END = b"\n}}\n"
 
 
 class ManifestUnreadable(ValueError):
@@ -23,32 +24,46 @@ class ManifestUnreadable(ValueError):
 
 
 class FileTable(Mapping[str, FileEntry]):
-    """Path -> entry, parsed on first use from the lines that `dump` wrote."""
+    """Path -> entry, from the lines that `dump` wrote.
 
-    __slots__ = ("_count", "_entries", "_text")
+    They are parsed when somebody looks at all of them; a single path is found by bisecting them.
+    """
+
+    __slots__ = ("_count", "_end", "_entries", "_start", "_text")
 
     def __init__(self, entries: Mapping[str, FileEntry]) -> None:
         self._entries: Mapping[str, FileEntry] | None = entries
         self._text = b""
+        self._start = self._end = 0
         self._count = len(entries)
 
     @classmethod
-    def unparsed(cls, text: bytes, count: int) -> Self:
+    def unparsed(cls, text: bytes, count: int, *, start: int = 0, end: int | None = None) -> Self:
+        """The lines are `text[start:end]`: megabytes that nobody has to copy."""
         table = cls({})
         table._entries, table._text, table._count = None, text, count
+        table._start, table._end = start, len(text) if end is None else end
         return table
 
     @property
     def entries(self) -> Mapping[str, FileEntry]:
         if self._entries is None:
-            try:
-                self._entries = {path: FileEntry(*entry) for path, entry in json.loads(self._text).items()}
-            except (ValueError, TypeError, AttributeError) as error:
-                raise ManifestUnreadable(f"its list of files is damaged: {error}") from error
+            self._entries = _parse_lines(self._text[self._start : self._end])
         return self._entries
 
     def __getitem__(self, path: str) -> FileEntry:
-        return self.entries[path]
+        if self._entries is not None:
+            return self._entries[path]
+        low, high = self._start, self._end
+        while low < high:
+            start = max(self._text.rfind(b"\n", low, (low + high) // 2) + 1, low)
+            end = self._text.find(b"\n", start, high)
+            end = high if end == -1 else end
+            for found, entry in _parse_lines(self._text[start:end].removesuffix(b",")).items():
+                if found == path:
+                    return entry
+                low, high = (end + 1, high) if found < path else (low, start)
+        raise KeyError(path)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)
@@ -170,7 +185,7 @@ class Manifest:
         }
         table = self.files if isinstance(self.files, FileTable) else FileTable(self.files)
         text = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
-        return text[:-1] + b"," + _FILES_MARK + table.dump() + b"\n}}\n"
+        return text[:-1] + b"," + _FILES_MARK + table.dump() + _END
 
     @classmethod
     def load(cls, data: bytes) -> Self:
@@ -178,13 +193,14 @@ class Manifest:
 
         Raises ManifestUnreadable, also for a format newer than this program.
         """
-        head_text, mark, files_text = data.partition(_FILES_MARK)
+        mark = data.find(_FILES_MARK)
         try:
-            if mark:
-                if not files_text.endswith(b"\n}}\n"):
+            if mark != -1:
+                if not data.endswith(_END):
                     raise ManifestUnreadable("its end is missing")
-                head = json.loads(head_text.removesuffix(b",") + b"}")
-                files = FileTable.unparsed(b"{" + files_text[: -len(b"}\n")], head["count"])
+                head = json.loads(data[:mark].removesuffix(b",") + b"}")
+                lines = {"start": mark + len(_FILES_MARK), "end": len(data) - len(_END)}
+                files = FileTable.unparsed(data, head["count"], **lines)
             else:  # rewritten by somebody's JSON tool: still the same JSON
                 head = json.loads(data)
                 files = FileTable({path: FileEntry(*entry) for path, entry in head["files"].items()})
@@ -206,6 +222,13 @@ class Manifest:
             raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ManifestUnreadable(f"{type(error).__name__}: {error}") from error
+
+
+def _parse_lines(lines: bytes) -> dict[str, FileEntry]:
+    try:
+        return {path: FileEntry(*entry) for path, entry in json.loads(b"{%b}" % lines).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ManifestUnreadable(f"its list of files is damaged: {error}") from error
 
 
 def _plain(value: Any) -> Any:

@@ -34,6 +34,13 @@ def compare(recorded: Mapping[str, FileEntry], snapshot: Snapshot) -> tuple[Chan
     return tuple(sorted((*gone, *new)))
 
 
+def at_target(manifest: Manifest, target: str) -> Manifest:
+    """What is recorded for a target: after a move, nothing is. The old folder is left as it is."""
+    if manifest.target == target:
+        return manifest
+    return replace(manifest, target=target, commit=None, files=FileTable({}), orphans=())
+
+
 def diff_base(manifest: Manifest, rules: FileRules) -> str | None:
     """The commit from which a diff tells the whole difference; None when only a full comparison does."""
     usable = manifest.plain and manifest.rules == fingerprint(rules) and manifest.pending is None

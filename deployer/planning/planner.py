@@ -62,6 +62,8 @@ class Facts:
     """`Snapshot.plain` of the commit."""
     doubt: InDoubt = InDoubt(webapp=False, static=False, tasks=False, wsgi=False)
     live: LiveSettings = LiveSettings()
+    moved_from: str | None = None
+    """The target that the last deployment had, when it was another one."""
     overrides: Overrides = Overrides()
 
 
@@ -89,7 +91,7 @@ def decide(facts: Facts) -> Decision:
         base=facts.manifest.commit,
         actions=(*changing, *reload),
         refusals=(*files.refusals(), *settings.refusals),
-        notes=(*files.notes, *settings.notes),
+        notes=(*_moved(facts), *files.notes, *settings.notes),
         needs_record=_needs_record(facts, settings),
     )
     return Decision(plan=plan, settled=settings.settled, orphans=tuple(sorted(files.orphans)))
@@ -308,6 +310,12 @@ def _wsgi(facts: Facts, before: Iterable[Action]) -> Iterator[Action]:
     yield UploadWsgi(subject=subject, entry=facts.wsgi, reason=reason)
 
 
+def _moved(facts: Facts) -> Iterator[Note]:
+    if facts.moved_from is not None:
+        reason = "was the target before; what is there is left as it is, delete it by hand"
+        yield Note(subject=facts.moved_from, reason=reason)
+
+
 _WITHOUT_RELOAD = (CreateTask, UpdateTask, DeleteTask, KeepWsgiCopy)
 
 
@@ -326,8 +334,14 @@ def _reload(facts: Facts, changing: tuple[Action, ...]) -> Iterator[Reload]:
 
 def _needs_record(facts: Facts, settings: SettingsPlan) -> bool:
     manifest = facts.manifest
+    if facts.moved_from is not None:
+        return True
     recorded = (manifest.commit, manifest.rules, manifest.live.commit if manifest.live else None)
     wanted = (facts.commit.id, fingerprint(facts.site.files), facts.commit.id)
-    files = any(manifest.files.get(change.path) != change.after for change in facts.changes)
     applied = replace(settings.settled, wsgi=facts.wsgi.digest if facts.wsgi else manifest.settings.wsgi)
-    return bool(recorded != wanted or files or manifest.pending or manifest.settings != applied)
+    return (
+        recorded != wanted
+        or manifest.pending is not None
+        or manifest.settings != applied
+        or any(manifest.files.get(change.path) != change.after for change in facts.changes)
+    )

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from deployer.errors import NeedsPerson, Refused
+from deployer.errors import ApiError, NeedsPerson, Refused
 from deployer.model.deployment import Status
 from deployer.model.site import FileRules, HealthCheck, ScheduledTask, StaticMapping
-from deployer.sandbox import Switches
+from deployer.sandbox import Effect, Fault, Switches
 from tests.deployment.stage import WSGI, Stage, stage
 
 
@@ -336,3 +336,49 @@ def test_whichever_way_the_platform_answers_its_open_questions_the_site_gets_the
         assert all(request.startswith("GET") for request in requests)
         # A tree that is cut where nobody said makes the client look closer, at a price.
         assert sum(requests.values()) == 2 or "tree_limit" in answers
+
+
+def test_a_moved_target_is_filled_anew_and_the_old_one_is_left_alone(place: Stage) -> None:
+    place.repo.commit({"wsgi.py": WSGI, "a": "x"})
+    place.sync()
+    old = place.on_disk()
+    place.change_site(target="/home/alice/elsewhere")
+
+    outcome = place.sync()
+
+    assert place.on_disk() == old
+    assert [note.subject for note in outcome.plan.notes] == ["/home/alice/mysite"]
+    assert place.sandbox.disk.real("/home/alice/mysite/a").exists()
+    assert place.sync().deployment.status is Status.UNCHANGED
+
+
+def test_what_prune_never_left_behind_goes_when_pruning_is_wanted_again(tmp_path: Path) -> None:
+    with stage(tmp_path, files=FileRules(prune="never"), wsgi="wsgi.py") as place:
+        place.repo.commit({"wsgi.py": WSGI, "a": "x", ".h": "x"})
+        place.sync()
+        place.repo.commit({"a": None, ".h": None})
+        place.sync()
+        left = set(place.on_disk())
+        place.change_site(files=FileRules())
+        place.sync()
+
+        assert left == {"wsgi.py", "a", ".h"}
+        assert set(place.on_disk()) == {"wsgi.py"}
+
+
+def test_a_record_that_cannot_be_written_at_the_end_is_written_by_the_next_run(place: Stage) -> None:
+    place.repo.commit({"wsgi.py": WSGI, "a": "x"})
+    place.sync()
+    place.repo.commit({"a": "y"})
+    place.sandbox.faults.add(
+        Fault(effect=Effect(kind="status", status=400), method="POST", path="manifest", after=1)
+    )
+    with pytest.raises(ApiError, match="400") as failure:
+        place.sync()
+    place.sandbox.faults.clear()
+
+    again = place.sync()
+
+    assert "only the record of that is missing" in failure.value.left
+    assert again.plan.counts() == {"reload": 1}
+    assert again.deployment.status is Status.LIVE
