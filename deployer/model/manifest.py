@@ -59,10 +59,10 @@ class FileTable(Mapping[str, FileEntry]):
             start = max(self._text.rfind(b"\n", low, (low + high) // 2) + 1, low)
             end = self._text.find(b"\n", start, high)
             end = high if end == -1 else end
-            for found, entry in _parse_lines(self._text[start:end].removesuffix(b",")).items():
-                if found == path:
-                    return entry
-                low, high = (end + 1, high) if found < path else (low, start)
+            found, entry = _parse_line(self._text[start:end])
+            if found == path:
+                return entry
+            low, high = (end + 1, high) if found < path else (low, start)
         raise KeyError(path)
 
     def __iter__(self) -> Iterator[str]:
@@ -229,6 +229,13 @@ def _parse_lines(lines: bytes) -> dict[str, FileEntry]:
         return {path: FileEntry(*entry) for path, entry in json.loads(b"{%b}" % lines).items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise ManifestUnreadable(f"its list of files is damaged: {error}") from error
+
+
+def _parse_line(line: bytes) -> tuple[str, FileEntry]:
+    parsed = [*_parse_lines(line.removesuffix(b",")).items()]
+    if len(parsed) != 1:
+        raise ManifestUnreadable(f"its list of files is damaged: {line!r} is no file")
+    return parsed[0]
 
 
 def _plain(value: Any) -> Any:

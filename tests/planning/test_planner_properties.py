@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployer.model.files import FileEntry
-from deployer.model.manifest import FileTable
 from deployer.model.overrides import Overrides
 from deployer.model.site import MaxDelete
 from tests.planning.servers import Files, carry_out, parents, plan_on, record
@@ -106,9 +105,3 @@ def test_what_keep_names_is_never_overwritten_or_deleted(before: Files, wanted: 
 
     kept = {path: item for path, item in before.items() if "a" in path.split("/")}
     assert kept.items() <= after.items()
-
-
-def test_a_table_of_files_reads_the_same_whether_it_was_parsed_or_not() -> None:
-    table = FileTable({"a": entry("x")})
-
-    assert FileTable.unparsed(b"{" + table.dump() + b"}", 1) == table
