@@ -16,7 +16,7 @@ test: check
 	$(PYTEST) -n 2 --dist worksteal
 
 test-fast: venv
-	$(PYTEST) -n 2 --dist worksteal -m "not slow" tests/unit
+	$(PYTEST) -n 2 tests/planning tests/config tests/test_layers.py
 
 check: venv
 	$(BIN)/ruff format --check .
