@@ -14,7 +14,7 @@ from deployer.git.links import Links, Unfollowable
 from deployer.git.objects import Objects
 from deployer.git.process import Git
 from deployer.git.shipment import Shipment
-from deployer.git.tree import LINK, SUBMODULE, folders, parse_tree
+from deployer.git.tree import LINK, SUBMODULE, FolderEntry, folders, parse_folder, parse_tree
 from deployer.model.files import Change, Commit, Snapshot
 from deployer.model.site import FileRules
 
@@ -123,10 +123,9 @@ class Repository:
         """The path and blob id of a regular file, after following links."""
         if not path:
             return None
-        direct = parse_tree(self._git.run("ls_tree", "-z", "-l", "--full-tree", commit.id, "--", path))
-        entry = direct.get(path)
-        if entry is not None and entry.mode not in (LINK, SUBMODULE):
-            return (path, entry.id) if entry.mode.startswith("100") else None
+        direct = self._in_folder(commit, path)
+        if direct is not None and direct.mode not in (LINK, SUBMODULE):
+            return (path, direct.id) if direct.mode.startswith("100") else None
         entries = parse_tree(self._git.run("ls_tree", "-r", "-z", "-l", "--full-tree", commit.id))
         texts = {
             name: self._objects.read(entry.id).decode("utf-8", "surrogateescape")
@@ -139,6 +138,16 @@ class Repository:
         except Unfollowable:
             return None
         return (found, entries[found].id) if found in entries else None
+
+    def _in_folder(self, commit: Commit, path: str) -> FolderEntry | None:
+        """Reads only the folder, through a process that runs already."""
+        if not {"", ".", ".."}.isdisjoint(path.split("/")):
+            return None  # git would take them as relative to where it runs
+        folder, _, name = path.rpartition("/")
+        tree = self._objects.info(f"{commit.id}:{folder}")
+        if tree is None or tree.type != "tree":
+            return None
+        return parse_folder(self._objects.read(tree.id), digits=len(tree.id)).get(name)
 
     def _shipment(self, commit: Commit, rules: FileRules) -> Shipment:
         key = (commit.id, rules.source, rules.exclude)

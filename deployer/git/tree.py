@@ -1,5 +1,6 @@
 """Reads what `git ls-tree` and `git diff-tree` print."""
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -15,6 +16,13 @@ class TreeEntry(NamedTuple):
     id: str
     size: int
     """Bytes of the blob; 0 for a submodule."""
+
+
+class FolderEntry(NamedTuple):
+    """One name of a single folder, which may itself be a folder."""
+
+    mode: str
+    id: str
 
 
 class TreeChange(NamedTuple):
@@ -47,6 +55,15 @@ def parse_tree(printed: bytes) -> dict[str, TreeEntry]:
         mode, _, id_, size = head.split()
         entries[path] = TreeEntry(mode, id_, 0 if size == "-" else int(size))
     return entries
+
+
+def parse_folder(content: bytes, *, digits: int) -> dict[str, FolderEntry]:
+    """From a tree object, by name; an id has so many hexadecimal digits."""
+    entries = re.finditer(rb"(\d+) ([^\0]+)\0(.{%d})" % (digits // 2), content, re.DOTALL)
+    return {
+        name.decode("utf-8", "surrogateescape"): FolderEntry(mode.decode().zfill(6), id_.hex())
+        for mode, name, id_ in (entry.groups() for entry in entries)
+    }
 
 
 def parse_changes(printed: bytes) -> Iterator[TreeChange]:
