@@ -8,6 +8,7 @@ until the directory that would hold it has been listed by itself.
 
 from collections.abc import Mapping
 from enum import Enum
+from functools import cached_property
 from posixpath import dirname
 
 TREE_LIMIT = 1000
@@ -36,9 +37,12 @@ class Listing:
         names = tree or ()
         self._names = {name.rstrip("/"): name.endswith("/") for name in names}
         self._cut = len(names) >= TREE_LIMIT
-        base = root.count("/") + 1
-        self._reach = max((name.rstrip("/").count("/") - base + 1 for name in names), default=0)
         self._directories: dict[str, Mapping[str, str] | None] = {}
+
+    @cached_property
+    def _reach(self) -> int:
+        """How many levels the tree answer shows. Only asked where it is not cut."""
+        return max((name.count("/") for name in self._names), default=0) - self.root.count("/")
 
     def learn(self, directory: str, entries: Mapping[str, str] | None) -> None:
         """Add one directory's own listing: name -> type; None when there is no such directory."""
