@@ -66,7 +66,7 @@ class Archived:
 
     def _opened(self) -> BinaryIO:
         if self._store is None:
-            self._store = tempfile.TemporaryFile(prefix="deployer-archived-")  # noqa: SIM115 - close() does
+            self._store = tempfile.TemporaryFile(prefix="deployer-archived-")  # noqa: SIM115 - kept until close()
         return self._store
 
     def _pieces(self, path: str, left: int) -> Iterator[bytes]:

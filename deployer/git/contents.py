@@ -1,14 +1,17 @@
 """The bytes of the files that a commit ships."""
 
-from tempfile import SpooledTemporaryFile
-from typing import IO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from tempfile import TemporaryFile
+from typing import BinaryIO
 
 from deployer.git.archived import Archived
 from deployer.git.objects import Objects
 from deployer.git.shipment import Shipment
 
 _IN_MEMORY = 1 << 20
-"""Bytes of a file beyond which it is opened from a temporary file."""
+"""Bytes; a larger file is opened from a temporary one."""
 
 
 class Contents:
@@ -19,23 +22,20 @@ class Contents:
         self._objects = objects
         self._archived = archived
 
-    def open(self, path: str) -> IO[bytes]:
-        """The file as shipped: seekable, because an upload may have to be sent twice. To be closed.
+    @contextmanager
+    def open(self, path: str) -> Iterator[BinaryIO]:
+        """The file as shipped, at its start; seekable, because an upload may have to be sent twice.
 
         It owes nothing to git any more, so it may be given up in the middle.
         """
         entry = self._shipment.entry(path)
-        file = SpooledTemporaryFile(max_size=_IN_MEMORY, prefix="deployer-content-")  # noqa: SIM115 - the caller closes it
-        try:
+        with BytesIO() if entry.size <= _IN_MEMORY else TemporaryFile(prefix="deployer-content-") as file:
             if (archived := self._shipment.archived_as(path)) is not None:
                 self._archived.copy(archived, file)
             else:
                 self._objects.copy(entry.digest, file)
             file.seek(0)
-        except BaseException:
-            file.close()
-            raise
-        return file
+            yield file
 
     def head(self, path: str, limit: int = 65_536) -> bytes:
         """The first `limit` bytes of the file as shipped."""

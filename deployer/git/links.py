@@ -22,6 +22,7 @@ class Links:
         self._links = links
         self._files = frozenset(files)
         self._paths = sorted((*files, *links))
+        self._made = 0
         self._folders = {"", *(folder[:-1] for path in self._paths for folder in folders(path))}
 
     def resolve(self, path: str) -> str:
@@ -33,9 +34,10 @@ class Links:
 
         Raises Unfollowable, also in the middle.
         """
-        for number, copy in enumerate(self._expand(link, link, ())):
-            if number >= MAX_COPIES:
-                raise Unfollowable(f"stands for more than {MAX_COPIES} files")
+        for copy in self._expand(link, link, ()):
+            self._made += 1
+            if self._made > MAX_COPIES:
+                raise Unfollowable(f"is one of those that together stand for more than {MAX_COPIES} files")
             yield copy
 
     def _expand(self, place: str, link: str, within: tuple[str, ...]) -> Iterator[tuple[str, str]]:
