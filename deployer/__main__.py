@@ -19,7 +19,7 @@ def run(app: Callable[[], object]) -> int:
     from deployer.cli import failure
 
     try:
-        app()
+        _call(app)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except DeployerError as error:
@@ -35,6 +35,16 @@ def run(app: Callable[[], object]) -> int:
         failure.show_bug(error)
         return ExitStatus.BUG
     return ExitStatus.OK
+
+
+def _call(app: Callable[[], object]) -> None:
+    """Ctrl-C stays what it is: typer would make an exit status of its own out of it, 130, and say nothing."""
+    try:
+        app()
+    except SystemExit as ended:
+        if isinstance(getattr(ended.__context__, "__cause__", None), KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
 
 
 if __name__ == "__main__":
