@@ -9,8 +9,8 @@ from hypothesis import event, given, settings
 
 from deployer.errors import Refused
 from deployer.model.deployment import Status
+from deployer.model.overrides import Overrides
 from deployer.model.site import FileRules, HealthCheck, MaxDelete
-from deployer.planning.planner import Overrides
 from tests.deployment.archive import archived, named
 from tests.deployment.histories import History, clash, histories
 from tests.deployment.stage import Stage, stage
