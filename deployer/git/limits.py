@@ -10,17 +10,15 @@ MAX_NAME = 255
 MAX_PATH = 4096
 """Bytes of a whole path on Linux."""
 
-_IMPOSSIBLE = re.compile(r"[\x00-\x1f\x7f]|(?:^|/)\.{0,2}(?:/|$)")
-_NOT_UTF8 = re.compile(r"[\ud800-\udfff]")
+_IMPOSSIBLE = re.compile(r"[\x00-\x1f\x7f]|(?P<not_utf8>[\ud800-\udfff])|(?:^|/)\.{0,2}(?:/|$)")
 _SURELY_SHORT = MAX_NAME // 4
 
 
 def path_problem(path: str) -> str | None:
     """Why a path cannot be sent; None when it can."""
-    if _NOT_UTF8.search(path):
-        return f"{path!r}: the name is not UTF-8, as every name in an address has to be; rename it"
-    if _IMPOSSIBLE.search(path):
-        return f"{path!r}: the name has control characters, or leads elsewhere; rename it"
+    if found := _IMPOSSIBLE.search(path):
+        what = "is not UTF-8" if found["not_utf8"] else "has control characters, or leads elsewhere"
+        return f"{path!r}: the name {what}; rename it"
     if len(path) > _SURELY_SHORT:
         raw = path.encode()
         if len(raw) > MAX_PATH or any(len(name) > MAX_NAME for name in raw.split(b"/")):

@@ -155,6 +155,8 @@ class Shipment:
 
     def _copy_for_links(self, files: dict[str, FileEntry], links: Mapping[str, str]) -> list[str]:
         """Add to `files` what the links stand for; returns the problems of those that stand for nothing."""
+        if not links:
+            return []
         problems = []
         shipped = Links(tuple(files), links)
         for link in links:
