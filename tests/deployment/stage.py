@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,7 @@ class Stage:
             directory=runtime,
         )
         with (
+            closing(budget),
             Repository(self.repo.path) as repository,
             State(self.folder / self.state) as state,
             PythonAnywhere(
@@ -75,7 +76,6 @@ class Stage:
                 pause=lambda _: None,
                 check_stop=lambda: None,
             )
-        budget.close()
 
     def sync(self, rev: str = "main", overrides: Overrides = NO_OVERRIDES) -> Outcome:
         with self.work() as work:
