@@ -1,0 +1,59 @@
+"""`make bench`: what deployments cost, and how long planning takes, beside the bars of the design.
+
+Ends with 1 when a bar is not kept.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from deployer.events import configure
+from tests.bench import planning, scenarios
+from tests.bench.bars import Bar
+from tests.bench.report import COST_HEAD, RACE_HEAD, cost_lines, race_lines
+from tests.builders.git import ENVIRONMENT
+
+
+def main() -> int:
+    os.environ.update(ENVIRONMENT)
+    configure(level="warning")
+    bars = [*_costs(), *_races()]
+    over = [bar for bar in bars if not bar.holds]
+    _say("", f"{len(bars) - len(over)} of {len(bars)} bars are kept")
+    return 1 if over else 0
+
+
+def _costs() -> list[Bar]:
+    _say("What a deployment costs: requests and bytes of bodies as the sandbox counted them; what the")
+    _say("platform's limit imposes on the plan; and the time of our own, the site's answer included.")
+    _say("", COST_HEAD)
+    bars: list[Bar] = []
+    for files in scenarios.STORIES:
+        with tempfile.TemporaryDirectory(prefix="deployer-bench-") as folder:
+            for cost in scenarios.tell(Path(folder), files):
+                _say(*cost_lines(cost))
+                bars += cost.bars
+    return bars
+
+
+def _races() -> list[Bar]:
+    _say("", "Planning one changed file, in turns with git itself through GitPython: medians, and the ratio")
+    _say("of each turn. The plan is timed from the record's bytes and the tree answer at hand.")
+    _say("", RACE_HEAD)
+    bars: list[Bar] = []
+    for files in planning.SIZES:
+        for race in planning.measure(files):
+            _say(*race_lines(race))
+            bars += [race.bar] if race.bar is not None else []
+    return bars
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""The bench as text: one line for each figure, its bars beside it."""
+
+from collections.abc import Iterator
+from textwrap import wrap
+
+from tests.bench.planning import Race
+from tests.bench.scenarios import Cost
+
+INDENT = " " * 12
+COST_HEAD = (
+    f"{'site':12}{'deployment':31}{'requests':>9}{'sent':>12}{'received':>11}{'limit':>10}{'own time':>10}"
+)
+RACE_HEAD = f"{'files':>8}  {'ours':37}{'time':>9}   {'git':18}{'time':>9}{'ratio':>8}   middle half"
+
+
+def cost_lines(cost: Cost) -> Iterator[str]:
+    yield (
+        f"{cost.site:12}{cost.scenario:31}{cost.total:>9,}{cost.bytes_sent:>10,} B{cost.bytes_received:>9,} B"
+        f"{cost.seconds_under_limit:>8,.0f} s{cost.seconds:>8.2f} s"
+    )
+    counted = ", ".join(f"{count:,} {name}" for name, count in sorted(cost.requests.items()))
+    yield from wrap(counted, width=len(COST_HEAD), initial_indent=INDENT, subsequent_indent=INDENT)
+    yield from (f"{INDENT}{bar}" for bar in cost.bars)
+
+
+def race_lines(race: Race) -> Iterator[str]:
+    low, high = race.spread
+    yield (
+        f"{race.files:>8,}  {race.name:37}{_ms(race.ours_s)}   {race.against:18}{_ms(race.gits_s)}"
+        f"{race.ratio:>8.2f}   {low:.2f} to {high:.2f}"
+    )
+    if race.bar is not None:
+        yield f"{INDENT}{race.bar}"
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:>6,.1f} ms"
