@@ -17,6 +17,7 @@ from deployer.model.site import ScheduledTask, Site, StaticMapping, WebAppSettin
 FORMAT = 1
 _FILES_MARK = b'\n"files":{\n'
 _END = b"\n}}\n"
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class ManifestUnreadable(ValueError):
@@ -78,10 +79,7 @@ class FileTable(Mapping[str, FileEntry]):
 
     def dump(self) -> bytes:
         """One line per file, sorted: two manifests can be compared with diff."""
-        lines = (
-            json.dumps(path, ensure_ascii=False) + ":" + json.dumps(entry, separators=(",", ":"))
-            for path, entry in sorted(self.entries.items())
-        )
+        lines = (f"{_encode(path)}:{_encode(entry)}" for path, entry in sorted(self.entries.items()))
         return ",\n".join(lines).encode()
 
 
@@ -184,7 +182,7 @@ class Manifest:
             "count": len(self.files),
         }
         table = self.files if isinstance(self.files, FileTable) else FileTable(self.files)
-        text = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
+        text = _encode(head).encode()
         return text[:-1] + b"," + _FILES_MARK + table.dump() + _END
 
     @classmethod
