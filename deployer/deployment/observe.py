@@ -24,8 +24,8 @@ from deployer.planning.changes import (
     restore_vanished,
     settle,
 )
+from deployer.planning.facts import Facts
 from deployer.planning.listing import Listing, Presence
-from deployer.planning.planner import Facts
 from deployer.planning.settings import in_doubt
 
 

@@ -12,8 +12,9 @@ from deployer.model.overrides import Overrides
 from deployer.model.plan import DeleteFile, Plan, RemoveEmptyDirectory, Upload
 from deployer.model.site import Site
 from deployer.planning.changes import apply, compare, fingerprint, restore_vanished
+from deployer.planning.facts import Facts
 from deployer.planning.listing import Listing, Presence
-from deployer.planning.planner import Decision, Facts, decide
+from deployer.planning.planner import Decision, decide
 from tests.planning.sites import COMMIT, TARGET
 
 NO_OVERRIDES = Overrides()
