@@ -25,8 +25,9 @@ def main() -> int:
 
 
 def _costs() -> list[Bar]:
-    _say("What a deployment costs: requests and bytes of bodies as the sandbox counted them; what the")
-    _say("platform's limit imposes on the plan; and the time of our own, the site's answer included.")
+    _say("What a deployment costs: requests and bytes of bodies as the sandbox counted them; the time")
+    _say("that the plan announced under the platform's limit, that the limit imposes on all requests")
+    _say("that were made (the reading that made the plan included), and our own, the site's answer included.")
     _say("", COST_HEAD)
     bars: list[Bar] = []
     for files in scenarios.STORIES:

@@ -8,15 +8,17 @@ from tests.bench.scenarios import Cost
 
 INDENT = " " * 12
 COST_HEAD = (
-    f"{'site':12}{'deployment':31}{'requests':>9}{'sent':>12}{'received':>11}{'limit':>10}{'own time':>10}"
+    f"{'site':12}{'deployment':29}{'requests':>9}{'sent':>12}{'received':>12}"
+    f"{'planned':>10}{'limit':>9}{'own time':>10}"
 )
 RACE_HEAD = f"{'files':>8}  {'ours':37}{'time':>9}   {'git':18}{'time':>9}{'ratio':>8}   middle half"
 
 
 def cost_lines(cost: Cost) -> Iterator[str]:
     yield (
-        f"{cost.site:12}{cost.scenario:31}{cost.total:>9,}{cost.bytes_sent:>10,} B{cost.bytes_received:>9,} B"
-        f"{cost.seconds_under_limit:>8,.0f} s{cost.seconds:>8.2f} s"
+        f"{cost.site:12}{cost.scenario:29}{cost.total:>9,}"
+        f"{cost.bytes_sent:>10,} B{cost.bytes_received:>10,} B"
+        f"{cost.planned_s:>8,.0f} s{cost.imposed_s:>7,.0f} s{cost.seconds:>8.2f} s"
     )
     counted = ", ".join(f"{count:,} {name}" for name, count in sorted(cost.requests.items()))
     yield from wrap(counted, width=len(COST_HEAD), initial_indent=INDENT, subsequent_indent=INDENT)

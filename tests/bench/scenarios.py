@@ -1,7 +1,7 @@
 """What a deployment costs: one story for each size of a site, told on a real sandbox.
 
 The counts and the bytes are exact and the same on every machine; the time of our own is for
-proportion, beside the time that the platform's limit imposes on the same plan.
+proportion, beside the time that the platform's limit imposes.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from time import perf_counter
 
 from deployer.model.plan import Plan
 from deployer.model.site import ScheduledTask, StaticMapping, WebAppSettings
-from deployer.pythonanywhere import REQUESTS_PER_MINUTE
+from deployer.pythonanywhere import REQUESTS_PER_MINUTE, time_under_limit
 from tests.bench.bars import Bar
 from tests.deployment.stage import WSGI, Stage, stage
 
@@ -44,8 +44,17 @@ class Cost:
         return sum(self.requests.values())
 
     @property
-    def seconds_under_limit(self) -> float:
+    def planned_s(self) -> float:
+        """What the plan said that the limit would impose: its own requests, without those that made it."""
         return self.plan.seconds_under_limit(REQUESTS_PER_MINUTE)
+
+    @property
+    def imposed_s(self) -> float:
+        """What the limit imposes on all requests that were made, from an idle start."""
+        by_pattern: Counter[str] = Counter()
+        for name, count in self.requests.items():
+            by_pattern[name.split()[1]] += count
+        return max(time_under_limit(count, REQUESTS_PER_MINUTE) for count in by_pattern.values())
 
 
 Judge = Callable[[Cost], Bar]
@@ -73,7 +82,7 @@ def near_the_limit(cost: Cost) -> Bar:
     """Even if none of our own time fitted into the waits that the limit imposes anyway."""
     return Bar(
         what="own time, in % of what the limit imposes",
-        value=100 * cost.seconds / cost.seconds_under_limit,
+        value=100 * cost.seconds / cost.imposed_s,
         limit=2,
     )
 
