@@ -179,6 +179,17 @@ def test_a_file_is_read_as_it_is_archived(tmp_path: Path) -> None:
             assert repository.read(commit, path) is None
 
 
+def test_a_file_is_found_by_its_plain_path_in_any_folder_and_any_kind_of_repository(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path, bare=True, object_format="sha256")
+    repo.commit({"a/x": "1", "y": "2", "a b/\xfc/z": "3"})
+    with Repository(tmp_path) as repository:
+        commit = repository.resolve("main")
+        found = [repository.read(commit, path) for path in ("a/x", "y", "./y", "a b/\xfc/z")]
+        missing = [repository.read(commit, path) for path in ("../y", "y/z", "a b/\xfc", ":y", "*")]
+    assert found == [b"1", b"2", b"2", b"3"]
+    assert missing == [None] * 5
+
+
 def test_files_for_a_first_look_are_tracked_or_new(repo: GitRepo) -> None:
     (repo.path / ".gitignore").write_text("*.log\n", encoding="utf-8")
     (repo.path / "new.py").write_text("", encoding="utf-8")
