@@ -44,7 +44,11 @@ def response(request: SiteRequest, answer: Answer) -> SiteResponse:
         return pages.application_failed()
     status = int(answer.status[:3])
     bodiless = request.method == "HEAD" or status < 200 or status in (204, 304)
-    headers = tuple((name, value) for name, value in answer.headers if name.lower() not in HOP_BY_HOP)
+    headers = tuple(
+        (name, value.strip(" \t"))  # no part of it (RFC 9110, 5.5); Django sends cookies with such a space
+        for name, value in answer.headers
+        if name.lower() not in HOP_BY_HOP
+    )
     if bodiless:
         return SiteResponse(status=status, headers=headers, body=b"")
     kept = tuple(header for header in headers if header[0].lower() != "content-length")

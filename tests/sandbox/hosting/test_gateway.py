@@ -127,6 +127,12 @@ def test_headers_keep_order_and_repetition(site: SiteOfAlice) -> None:
     assert site.ask().headers == expected
 
 
+def test_spaces_around_a_header_value_are_no_part_of_it(site: SiteOfAlice) -> None:
+    """Django sends each cookie with a space before it."""
+    site.serve(application("start_response('200 OK', [('Set-Cookie', ' a=1; Path=/\\t')])", "return []"))
+    assert ("Set-Cookie", "a=1; Path=/") in site.ask().headers
+
+
 def test_head_has_the_headers_and_no_body(site: SiteOfAlice) -> None:
     site.serve(application("start_response('200 OK', [('Content-Length', '4')])", "return [b'body']"))
     response = site.ask(method="HEAD")
