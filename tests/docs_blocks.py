@@ -4,8 +4,9 @@ The words after the opening fence say what a block is; they are not shown to rea
 
 `console`
     A terminal. A line that starts with `$ ` is typed, `> ` goes on with it, every other line is what comes
-    back. All such blocks of one document are one session, in order: see `docs_terminal`. A command has to
-    end with 0, unless the next one is `echo $?`.
+    back; there, three dots on a line of their own stand for lines that differ from machine to machine. All
+    such blocks of one document are one session, in order: see `docs_terminal`. A command has to end with 0,
+    unless the next one is `echo $?`.
 `console background`
     One command that goes on running in another terminal; the lines shown are the first that it prints.
 `console make`
@@ -29,7 +30,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TOP = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "CHANGELOG.md", *sorted(f"docs/{path.name}" for path in (TOP / "docs").glob("*.md")))
+DOCUMENTS = (
+    "README.md",
+    "CHANGELOG.md",
+    *sorted(f"docs/{path.name}" for path in (TOP / "docs").glob("*.md")),
+)
 KINDS = {"console", "console background", "console make", "pycon", "text"}
 FILES = {"toml", "ini", "sh"}
 """Languages that are followed by the file that the block is, or is taken from."""
@@ -81,8 +86,8 @@ def typed(block: str) -> Iterator[Typed]:
     """The commands of a console block."""
     for chunk in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
         command, *rest = chunk.split("\n")
-        while rest and rest[0].startswith("> "):
-            command += "\n" + rest.pop(0).removeprefix("> ")
+        while rest and (rest[0] + " ").startswith("> "):
+            command += "\n" + rest.pop(0)[2:]
         yield Typed(command, "\n".join(rest).rstrip("\n"))
 
 
@@ -97,15 +102,17 @@ def anchors(document: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def rows(document: str, heading: str) -> Iterator[list[str]]:
+def rows(document: str, heading: str) -> list[list[str]]:
     """The cells of the first table below a heading, without its own head; code marks taken away."""
     below = read(document).partition(f"\n{heading}\n")[2]
-    assert below, f"{document} has no heading {heading}"
-    table = re.search(r"(?:^\|.*\n)+", below, re.MULTILINE)
-    assert table, f"{document} has no table below {heading}"
-    for line in table[0].splitlines()[2:]:
-        cells = re.split(r"(?<!\\)\|", line.strip().strip("|"))
-        yield [cell.strip().replace("`", "").replace(r"\|", "|") for cell in cells]
+    found = re.search(r"(?:^\|.*\n)+", below, re.MULTILINE)
+    assert found, f"{document} has no table below {heading}"
+    return [_cells(line) for line in found[0].splitlines()[2:]]
+
+
+def _cells(line: str) -> list[str]:
+    cells = re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))
+    return [cell.strip().replace("`", "").replace(r"\|", "|") for cell in cells]
 
 
 def _parts(document: str, pattern: re.Pattern[str], name: str) -> Iterator[Part]:

@@ -4,6 +4,10 @@ import argparse
 import sys
 import urllib.error
 import urllib.request
+from http.client import HTTPException
+
+NO_ANSWER = 52
+"""curl's exit status for a server that says nothing."""
 
 
 def main() -> None:
@@ -27,6 +31,8 @@ def main() -> None:
     except urllib.error.HTTPError as error:
         with error:
             body = error.read()
+    except (ConnectionError, HTTPException):
+        sys.exit(NO_ANSWER)
     sys.stdout.buffer.write(body)
 
 

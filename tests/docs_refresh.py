@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from tests.docs_blocks import DOCUMENTS, TOP, Part, Typed, blocks, read, tables
 from tests.docs_tables import rendered
-from tests.docs_terminal import Answer, normal, terminal
+from tests.docs_terminal import Answer, agrees, terminal
 
 
 def refresh(document: str) -> None:
@@ -27,8 +27,8 @@ def refresh(document: str) -> None:
 
 
 def _shown(typed: Typed, answer: Answer) -> str:
-    text = typed.answer if normal(typed.answer) == normal(answer.text) else answer.text
-    command = typed.command.replace("\n", "\n> ")
+    text = typed.answer if agrees(typed.answer, answer.text) else answer.text
+    command = "\n".join(f"> {line}".rstrip() for line in typed.command.split("\n"))[2:]
     return f"$ {command}\n{text}\n" if text else f"$ {command}\n"
 
 

@@ -50,6 +50,15 @@ def normal(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip("\n").split("\n"))
 
 
+def agrees(written: str, found: str) -> bool:
+    """Whether the answer is as written; a line of three dots stands for any lines."""
+    lines = (
+        "(?:.*\n)*?" if line.strip() == "..." else re.escape(f"{line}\n")
+        for line in normal(written).split("\n")
+    )
+    return re.fullmatch("".join(lines), normal(found) + "\n") is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a command printed, in the documents' terms, and its exit status."""
@@ -116,7 +125,7 @@ class Terminal:
         here = ((self.address, PORT), (str(self.folder), HOME), (f"{getuser()}@{gethostname()}", PERSON))
         for real, written in here:
             text = text.replace(real, written)
-        return text.strip("\n")
+        return re.sub(r" {2,}# ", "  # ", text).strip("\n")  # these columns are as wide as our paths
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+import json
 import os
 import re
 import shlex
@@ -9,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,12 +18,33 @@ import deployer
 from deployer.cli.main import app
 from deployer.config import load_machine, load_site
 from deployer.errors import ExitStatus
-from deployer.pythonanywhere import PythonAnywhere
+from deployer.model.deployment import Status
+from deployer.model.files import FileEntry
+from deployer.model.manifest import Manifest
+from deployer.model.plan import Plan, Reload, UpdateFile
+from deployer.pythonanywhere import REQUESTS_PER_MINUTE, Budget, PythonAnywhere
+from deployer.pythonanywhere.family import Family
 from deployer.sandbox.families import ENDPOINTS
 from deployer.secret import Secret
-from tests.docs_blocks import DOCUMENTS, FILES, KINDS, TOP, Part, anchors, blocks, links, read, rows, tables, typed
+from tests.docs_blocks import (
+    DOCUMENTS,
+    FILES,
+    KINDS,
+    TOP,
+    Part,
+    anchors,
+    blocks,
+    links,
+    read,
+    rows,
+    tables,
+    typed,
+)
 from tests.docs_tables import TABLES, commands, rendered
-from tests.docs_terminal import normal, terminal
+from tests.docs_terminal import agrees, normal, terminal
+from tests.planning.servers import plan_on
+from tests.planning.sites import entry, manifest, site
+from tests.test_layers import LAYERS
 
 PACKAGE = Path(deployer.__file__).parent
 ALL_BLOCKS = [part for document in DOCUMENTS for part in blocks(document)]
@@ -48,11 +69,13 @@ def test_commands_answer_as_shown(document: str, tmp_path: Path) -> None:
     with terminal(tmp_path) as session:
         for part in sessions:
             tried = list(session.answers(part))
-            for (each, answer), (after, _) in pairwise([*tried, (None, None)]):
-                told = after is not None and after.command.startswith("echo $?")
+            following = [each.command for each, _ in tried[1:]]
+            for (each, answer), after in zip(tried, [*following, ""], strict=True):
                 wanted, found = normal(each.answer).splitlines(), normal(answer.text).splitlines()
                 difference = "\n".join(difflib.unified_diff(wanted, found, "document", "now", lineterm=""))
-                assert not difference, f"{at(part)}: $ {each.command}\n{difference}"
+                as_shown = agrees(each.answer, answer.text)
+                assert as_shown, f"{at(part)}: $ {each.command}\n{difference}"
+                told = after.startswith("echo $?")
                 assert answer.status == 0 or told, f"{at(part)}: {each.command} ended with {answer.status}"
 
 
@@ -63,7 +86,11 @@ def test_python_answers_as_shown(document: str, tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-W", "error", "-m", "doctest", "examples.txt"],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "DEPLOYER_RUNTIME_DIR": str(tmp_path / "run")},
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "DEPLOYER_RUNTIME_DIR": str(tmp_path / "run"),
+        },
         capture_output=True,
         text=True,
         timeout=90,
@@ -110,7 +137,7 @@ def test_every_block_is_of_a_kind_that_is_tried() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_tables_made_from_the_code_are_up_to_date(document: str) -> None:
-    """Else: python -m tests.docs_refresh"""
+    """Else: python -m tests.docs_refresh."""
     for part in tables(document):
         assert part.text == rendered(part.name), at(part)
 
@@ -155,11 +182,56 @@ def test_the_exit_statuses_are_those_of_the_code() -> None:
 
 
 def test_the_environment_variables_are_those_of_the_code() -> None:
-    documented = {name for row in rows("docs/configuration.md", "## Environment") for name in row[0].split(", ")}
-    asked = re.compile(r"""environ(?:ment)?(?:\.get\(|\[)["'](\w+)["']""")
+    documented = {
+        name for row in rows("docs/configuration.md", "## Environment") for name in row[0].split(", ")
+    }
     code = [path for path in PACKAGE.rglob("*.py") if not {"sandbox", "example_site"} & set(path.parts)]
-    used = {name for path in code for name in asked.findall(path.read_text(encoding="utf-8"))}
-    assert documented == {name for name in used if not name.startswith("GIT_")}
+    sources = [path.read_text(encoding="utf-8") for path in code]
+    calls = (node for text in sources for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call))
+    given = {argument.value for call in calls for argument in call.args if isinstance(argument, ast.Constant)}
+    variables = {name for name in map(str, given) if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", name)}
+    assert documented == {name for name in variables if not name.startswith("GIT_")}
+
+
+def test_the_layers_are_those_that_are_kept() -> None:
+    drawn = {room: int(row[0]) for row in rows("docs/design.md", "## Layers") for room in row[1].split(", ")}
+    assert drawn == LAYERS
+
+
+def test_the_manifest_has_the_keys_that_are_described() -> None:
+    described = [row[0] for row in rows("docs/design.md", "## The manifest")]
+    assert described == list(json.loads(Manifest.nothing(site()).dump()))
+
+
+@pytest.mark.parametrize("row", rows("docs/design.md", "## The decision for one file"), ids=" ".join)
+def test_the_planner_decides_as_the_table_says(row: list[str]) -> None:
+    beside = {"beside": entry("beside")}
+
+    def holding(content: str) -> dict[str, FileEntry]:
+        return beside if content in {"-", "folder"} else {**beside, "path": entry(content)}
+
+    recorded, commit, server, does, _ = row
+    plan = plan_on(
+        holding(server) if server != "folder" else {**beside, "path/other": entry("other")},
+        site(),
+        manifest(holding(recorded)),
+        holding(commit),
+    ).plan
+    told = ["refused"] if plan.refusals else [action.kind for action in plan.steps]
+    assert (told or ["nothing"]) == [does]
+
+
+@pytest.mark.parametrize("row", rows("docs/operations.md", "## Limits"), ids=lambda row: row[0])
+def test_the_cost_of_a_deployment_is_as_told(row: list[str]) -> None:
+    """Two requests look; the rest is the plan's own count."""
+    number = {"nothing changed": 0, "one file changed": 1, "100 files": 100, "1,000 files": 1000}[row[0]]
+    files = [
+        UpdateFile(subject=f"/{each}", path=str(each), entry=entry("x"), reason="") for each in range(number)
+    ]
+    actions = (*files, Reload(subject="site", reason="")) if files else ()
+    plan = Plan(domain="site", commit="c", base=None, actions=actions)
+    time = plan.seconds_under_limit(REQUESTS_PER_MINUTE)
+    assert row[1:] == [f"{2 + sum(plan.requests.values()):,}", f"{time / 60:.0f} minutes" if time else "none"]
 
 
 Event = tuple[frozenset[str], frozenset[str]]
@@ -173,35 +245,41 @@ def events_in_code() -> Mapping[str, Event]:
     for path in sorted(PACKAGE.rglob("*.py")):
         if "sandbox" in path.relative_to(PACKAGE).parts:
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        spoken = _names_for_log(tree)
-        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-            levels = _levels(call.func) or spoken.get(getattr(call.func, "id", ""), frozenset())
-            if levels:
-                assert isinstance(call.args[0], ast.Constant), f"{path.name}:{call.lineno}"
-                name = str(call.args[0].value)
-                before = found.get(name, (frozenset(), frozenset()))
-                fields = frozenset(keyword.arg or "**" for keyword in call.keywords)
-                found[name] = (before[0] | levels, before[1] | fields)
+        functions = [
+            node
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.FunctionDef)
+        ]
+        for name, levels, fields in (event for function in functions for event in _logged(function)):
+            before = found.get(name, (frozenset(), frozenset()))
+            found[name] = (before[0] | levels, before[1] | fields)
     return found
 
 
-def _names_for_log(tree: ast.Module) -> Mapping[str, frozenset[str]]:
-    """Variables that stand for `log.info if … else log.warning`."""
-    return {
+def _logged(function: ast.FunctionDef) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
+    """Name, levels and fields of each event; `say = log.info if ... else log.warning` counts, too."""
+    spoken = {
         target.id: _levels(node.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.IfExp)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign)
         for target in node.targets
-        if isinstance(target, ast.Name) and _levels(node.value)
+        if isinstance(target, ast.Name)
     }
+    for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
+        levels = _levels(call.func) or spoken.get(getattr(call.func, "id", ""), frozenset())
+        if levels:
+            assert isinstance(call.args[0], ast.Constant), ast.unparse(call)
+            fields = frozenset(keyword.arg or "**" for keyword in call.keywords)
+            yield str(call.args[0].value), levels, fields
 
 
 def _levels(node: ast.expr) -> frozenset[str]:
     if isinstance(node, ast.IfExp):
         return _levels(node.body) | _levels(node.orelse)
-    is_log = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "log"
-    return frozenset({node.attr} & set(LEVELS)) if is_log and isinstance(node, ast.Attribute) else frozenset()
+    match node:
+        case ast.Attribute(value=ast.Name(id="log"), attr=level) if level in LEVELS:
+            return frozenset({level})
+    return frozenset()
 
 
 def test_the_events_are_those_of_the_code() -> None:
@@ -210,6 +288,10 @@ def test_the_events_are_those_of_the_code() -> None:
         for row in rows("docs/events.md", "## Events")
     }
     assert documented == events_in_code()
+
+
+def test_the_words_of_the_history_are_those_of_the_code() -> None:
+    assert [row[0] for row in rows("docs/events.md", "## The words of the history")] == list(Status)
 
 
 def _documented_calls() -> Iterator[tuple[str, str, str]]:
@@ -225,15 +307,13 @@ def test_the_api_table_names_every_call_that_the_sandbox_answers() -> None:
 
 def test_the_api_table_names_every_method_of_the_client_and_no_other(tmp_path: Path) -> None:
     names = {call for _, _, listed in _documented_calls() for call in listed.split(", ") if call != "-"}
-    os.environ["DEPLOYER_RUNTIME_DIR"] = str(tmp_path)
-    with PythonAnywhere(host="http://127.0.0.1:9", username="alice", token=Secret("none")) as account:
-        families = {
-            name: family for name, family in vars(account).items() if type(family).__base__.__name__ == "Family"
-        }
+    host = "http://127.0.0.1:9"
+    budget = Budget(host=host, username="alice", directory=tmp_path)
+    with PythonAnywhere(host=host, username="alice", token=Secret("none"), budget=budget) as account:
         there = {
             f"{name}.{method}"
-            for name, family in families.items()
-            if not name.startswith("_")
+            for name, family in vars(account).items()
+            if isinstance(family, Family) and not name.startswith("_")
             for method in vars(type(family))
             if not method.startswith("_")
         }
