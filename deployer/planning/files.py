@@ -138,14 +138,17 @@ class FilePlan:
         self.updates.append(UpdateFile(subject=subject, path=change.path, entry=entry, reason=reason))
 
     def _make_room_for_file(self, change: Change, entry: FileEntry) -> None:
-        """A directory of ours became a file: it can go when nothing of anybody else's is in it."""
+        """A directory became a file: it can go when nothing of anybody else's is in it.
+
+        That it may be empty is our own doing: the platform keeps a directory whose last file went.
+        """
         top = self.site.on_server(change.path)
         below = f"{top}/"
         listing = self.facts.listing
         files = [path for path in listing.files() if path.startswith(below)]
         foreign = [path for path in files if path.removeprefix(f"{self.site.target}/") not in self.leaving]
-        if foreign or not self._ours(change):
-            self.in_the_way.extend(foreign or [below])
+        if foreign:
+            self.in_the_way.extend(foreign)
             return
         directories = [path for path in listing.directories() if path.startswith(below)]
         reason = f"{change.path} becomes a file in {self.facts.commit.short}"
@@ -167,9 +170,6 @@ class FilePlan:
             ),
             None,
         )
-
-    def _ours(self, change: Change) -> bool:
-        return any(path.startswith(f"{change.path}/") for path in self.leaving)
 
     def _make_room_for_directories(self) -> None:
         """A file of ours became a directory: the file goes before anything is put below its name."""

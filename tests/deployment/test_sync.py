@@ -382,3 +382,15 @@ def test_a_record_that_cannot_be_written_at_the_end_is_written_by_the_next_run(p
     assert "only the record of that is missing" in failure.value.left
     assert again.plan.counts() == {"reload": 1}
     assert again.deployment.status is Status.LIVE
+
+
+def test_a_folder_that_deletions_left_empty_makes_room_for_a_file_of_its_name(place: Stage) -> None:
+    place.repo.commit({"wsgi.py": WSGI, "docs/deep/a": "x"})
+    place.sync()
+    place.repo.commit({"docs": None})
+    place.sync()
+    place.repo.commit({"docs": "now a file"})
+
+    place.sync()
+
+    assert place.on_disk()["docs"] == b"now a file"
