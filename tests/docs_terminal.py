@@ -72,6 +72,7 @@ class Terminal:
     """One document's session."""
 
     folder: Path
+    clone: Path
     shell: subprocess.Popen[str]
     environment: dict[str, str]
     background: list[subprocess.Popen[str]] = field(default_factory=list)
@@ -108,7 +109,7 @@ class Terminal:
         command = each.command.replace(f"--port {PORT.partition(':')[2]}", "--port 0")
         process = subprocess.Popen(
             ["bash", "-c", f"exec {command}"],
-            cwd=self.folder,
+            cwd=self.clone,
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -149,7 +150,7 @@ def terminal(folder: Path) -> Iterator[Terminal]:
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    session = Terminal(folder, shell, environment)
+    session = Terminal(folder, clone, shell, environment)
     try:
         yield session
     finally:
