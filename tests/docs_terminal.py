@@ -139,6 +139,7 @@ def terminal(folder: Path) -> Iterator[Terminal]:
         "HOME": str(folder),
         "LANG": "C.UTF-8",
         "COLUMNS": "100",
+        "GIT_CONFIG_NOSYSTEM": "1",
         "DEPLOYER_RUNTIME_DIR": str(folder / ".run"),
     }
     shell = subprocess.Popen(
@@ -164,16 +165,13 @@ def terminal(folder: Path) -> Iterator[Terminal]:
 def _clone(folder: Path) -> Path:
     """What the reader has after `git clone` and `make demo`, as far as the documents use it."""
     clone = folder / "deployer"
-    copytree(TOP / "deployer" / "example_site", clone / "deployer" / "example_site", ignore=_CACHES)
-    copytree(TOP / "config", clone / "config", ignore=_CACHES)
+    example = Path("deployer") / "example_site"
+    copytree(TOP / example, clone / example, ignore=ignore_patterns("__pycache__"))
     (clone / ".venv").symlink_to(sys.prefix)
     (folder / ".gitconfig").write_text(
         "[user]\n\tname = Ada Author\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
     )
     return clone
-
-
-_CACHES = ignore_patterns("__pycache__")
 
 
 def _tools(folder: Path) -> Path:
