@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
+from urllib.parse import urljoin, urlsplit
 
 from deployer.model.site import HealthCheck
 
@@ -32,7 +33,8 @@ def wait_until_well(
 ) -> Answer:
     """Ask until the answer is well or the check's time-out has passed; at least once.
 
-    `url` is the site's root. Redirects are answers, they are not followed.
+    `url` is the site's root. Redirects are answers, they are not followed; but one that leads to where
+    it came from is what the platform says while the site reloads (help page "ReloadWebApp").
     """
     deadline = monotonic() + check.timeout_s
     wait, tries = FIRST_PAUSE_S, 0
@@ -49,18 +51,20 @@ def wait_until_well(
 def _ask(url: str, host_header: str | None, check: HealthCheck, *, timeout_s: float, tries: int) -> Answer:
     import requests
 
-    began = monotonic()
+    began, asked = monotonic(), url.rstrip("/") + check.path
     headers = {"User-Agent": "deployer health check"} | ({"Host": host_header} if host_header else {})
     status, text, problem = None, "", ""
     try:
         with requests.get(
-            url.rstrip("/") + check.path,
+            asked,
             headers=headers,
             timeout=(min(10.0, timeout_s), timeout_s),
             allow_redirects=False,
         ) as response:
             status, text = response.status_code, response.text
             problem = _problem(check, status, text)
+            if _leads_back(response.headers.get("Location"), asked, host_header):
+                problem = f"status {status} back to the same address, as while it reloads"
     except requests.RequestException as error:
         problem = f"no answer: {_plain(error)}"
     return Answer(
@@ -81,6 +85,13 @@ def _problem(check: HealthCheck, status: int, text: str) -> str:
     if check.contains is not None and check.contains not in text:
         return f"status {status}, but the page does not contain {check.contains!r}"
     return ""
+
+
+def _leads_back(location: str | None, asked: str, host_header: str | None) -> bool:
+    if location is None:
+        return False
+    by_name = urlsplit(asked)._replace(netloc=host_header).geturl() if host_header else asked
+    return urljoin(asked, location) in {asked, by_name}
 
 
 def _plain(error: Exception) -> str:
