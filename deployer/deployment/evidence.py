@@ -8,7 +8,7 @@ LINES = 25
 
 
 def gather(work: SiteWork, excerpt: str) -> str:
-    """The answer's excerpt and the last lines of the error and server logs, as text for a person."""
+    """The answer's excerpt and the ends of the error and server logs, for a person, without the token."""
     parts = [_section("the site answered", excerpt)]
     for kind in ("error", "server"):
         path = f"/var/log/{work.site.domain}.{kind}.log"
@@ -17,7 +17,7 @@ def gather(work: SiteWork, excerpt: str) -> str:
         except ApiError as error:
             text = f"(not readable: {error.message})"
         parts.append(_section(path, "\n".join(text.splitlines()[-LINES:])))
-    return "\n".join(part for part in parts if part)
+    return work.api.masked("\n".join(part for part in parts if part))
 
 
 def _section(title: str, text: str) -> str:

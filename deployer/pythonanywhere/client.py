@@ -54,12 +54,13 @@ class PythonAnywhere:
         self.username = username
         self.budget = budget or Budget(host=self.host, username=username)
         self._owns_budget = budget is None
+        self._token = token
         self._wire = Wire(self.host, _checked_token(token), connect_timeout_s=connect_timeout_s)
         self._transport = Transport(
             self._wire.send,
             self.budget,
             patience_s=patience_s,
-            mask=lambda text: text.replace(token.reveal(), str(token)),
+            mask=self.masked,
             on_request=on_request,
             on_wait=on_wait,
             check_stop=check_stop,
@@ -79,6 +80,12 @@ class PythonAnywhere:
     def cpu(self) -> CpuUsage:
         """Also the cheapest way to see whether the token is right."""
         return self._account.cpu()
+
+    def masked(self, text: str) -> str:
+        """Other people's words without the token, which they may well quote: a debugging page shows the
+        whole request, and the platform puts the token into the environment of each site.
+        """
+        return text.replace(self._token.reveal(), str(self._token))
 
     def close(self) -> None:
         self._wire.close()
