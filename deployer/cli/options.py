@@ -36,6 +36,10 @@ Overwrite = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace files and mappings on the server that deployer did not make."),
 ]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Deploy again what is live, or a commit that failed before."),
+]
 MaxDeletes = Annotated[
     str | None,
     typer.Option(
@@ -44,10 +48,11 @@ MaxDeletes = Annotated[
 ]
 
 
-def overrides(*, allow_empty: bool, overwrite: bool, max_delete: str | None) -> Overrides:
+def overrides(*, allow_empty: bool, overwrite: bool, force: bool, max_delete: str | None) -> Overrides:
     return Overrides(
         allow_empty=allow_empty,
         overwrite=overwrite,
+        force=force,
         max_delete=None if max_delete is None else _max_delete(max_delete),
     )
 

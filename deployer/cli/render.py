@@ -8,7 +8,7 @@ from deployer.model.files import Commit
 from deployer.model.plan import Plan
 
 if TYPE_CHECKING:  # the story's rooms are heavy, and history needs only the words
-    from deployer.deployment.deploy import Outcome
+    from deployer.deployment.attempt import Outcome
 
 
 def size(bytes_: float) -> str:

@@ -6,7 +6,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -48,11 +48,6 @@ class Workplace:
         if self.work.host_header is None:
             return self.work.site_url
         return f"{self.work.host_header} at {self.work.site_url}"
-
-    def at(self, rev: str) -> SiteWork:
-        """The same rooms, with the site as another commit describes it."""
-        commit = self.work.repository.resolve(rev)
-        return replace(self.work, site=site_of(self.context, self.work.repository, commit))
 
 
 @contextmanager
@@ -101,6 +96,7 @@ def workplace(
         site_url, host_header = _site_address(context, described)
         work = SiteWork(
             site=described,
+            site_at=lambda other: site_of(context, repository, other),
             repository=repository,
             api=opened.enter_context(api),
             state=state,

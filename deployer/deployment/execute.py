@@ -5,12 +5,13 @@ from time import monotonic
 
 from deployer.deployment.apply_settings import SettingsChange
 from deployer.deployment.observe import Observation
+from deployer.deployment.record import Record
 from deployer.deployment.site_work import SiteWork
-from deployer.errors import ApiError, Interrupted, NeedsPerson
+from deployer.errors import ApiError, Interrupted, NeedsPerson, SiteBusy
 from deployer.events import log
 from deployer.model.deployment import Step
 from deployer.model.files import FileEntry
-from deployer.model.manifest import AppliedSettings
+from deployer.model.manifest import AppliedSettings, Manifest
 from deployer.model.plan import (
     Action,
     DeleteFile,
@@ -31,6 +32,8 @@ class Execution:
     plan: Plan
     deployment: str
     settled: AppliedSettings
+    record: Record
+    claimed: Manifest
     settings: SettingsChange = field(init=False)
     done: int = field(init=False, default=0)
 
@@ -43,8 +46,9 @@ class Execution:
             began = monotonic()
             try:
                 self.work.check_stop()
+                self.claimed = self.record.renew(self.claimed)
                 entry = self._carry_out(action)
-            except (ApiError, Interrupted) as error:
+            except (ApiError, Interrupted, SiteBusy) as error:
                 error.left = self._what_is_left()
                 raise
             self._confirm(number, action, entry, monotonic() - began)

@@ -65,7 +65,7 @@ def observe(
     survey.settle_orphans(wanted.manifest.orphans)
     entry = _entry(wsgi, commit) if wsgi is not None else None
     recorded = _without_spoilt_wsgi(wanted.manifest, site, spoilt)
-    doubt = in_doubt(site, recorded, entry.digest if entry else None)
+    doubt = in_doubt(site, recorded, entry.digest if entry else None, force=overrides.force)
     live = read_settings(work, doubt)
     facts = Facts(
         site=site,

@@ -1,34 +1,53 @@
 """The manifest on the server: read, written, and used as the lock between deployers.
 
-The platform has no compare-and-swap and no lock; what a second deployer can see is this one file.
-So the intent is written into it before anything else, and read back to be sure that it is ours.
+The platform has no compare-and-swap and no lock; what a second deployer can see is this one file,
+where the last writer wins. So the intent is written into it soon after it was read, and read back
+once nobody who had read it before could still be about to write (Fischer's mutual exclusion, which
+needs nothing but a bound on how long anybody waits between reading and writing).
 """
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from deployer.errors import NeedsPerson, NotFound, SiteBusy
+from deployer.events import log
 from deployer.model.deployment import Deployment
 from deployer.model.manifest import Manifest, ManifestUnreadable, Pending
-from deployer.model.plan import SETTINGS_ACTIONS, DeleteFile, Plan, Upload, UploadWsgi
+from deployer.model.plan import (
+    SETTINGS_ACTIONS,
+    CreateMapping,
+    CreateTask,
+    DeleteFile,
+    Plan,
+    Upload,
+    UploadWsgi,
+)
 from deployer.model.site import Site
 from deployer.pythonanywhere import PythonAnywhere
 
-SHORTEST_LEASE = timedelta(minutes=10)
+LEASE = timedelta(minutes=10)
+"""How long a claim keeps others out after its owner was last heard of."""
+FRESH_S = 0.5
+"""A reading older than this is read again before anything is written on its strength."""
+SETTLE_S = 1.0
+"""After writing the claim: longer than anybody else can be between a fresh reading and their write."""
 
 
-@dataclass(frozen=True, slots=True)
 class Record:
-    """The manifest of one site."""
+    """The manifest of one site, as this process last saw it."""
 
-    site: Site
-    api: PythonAnywhere
+    def __init__(self, site: Site, api: PythonAnywhere) -> None:
+        self.site = site
+        self.api = api
+        self._seen: bytes | None = None
+        self._seen_at = 0.0
 
     def read(self) -> Manifest:
         """What is recorded; an empty manifest when nothing is. Raises NeedsPerson for a damaged one."""
-        try:
-            data = self.api.files.read(self.site.manifest_path)
-        except NotFound:
+        data = self._fetch()
+        self._seen, self._seen_at = data, time.monotonic()
+        if data is None:
             return Manifest.nothing(self.site)
         try:
             return Manifest.load(data)
@@ -43,29 +62,60 @@ class Record:
     def write(self, manifest: Manifest) -> None:
         self.api.files.write(self.site.manifest_path, manifest.dump())
 
-    def claim(self, manifest: Manifest, pending: Pending) -> Manifest:
-        """Write the intent and read it back. Raises SiteBusy when somebody else was quicker."""
+    def claim(self, manifest: Manifest, pending: Pending, pause: Callable[[float], None]) -> Manifest:
+        """Write the intent and read it back. Raises SiteBusy when somebody else was quicker.
+
+        `manifest` is what the plan was made from; the last `read` of this record must have given it.
+        """
+        seen = self._seen
+        if time.monotonic() - self._seen_at > FRESH_S:
+            there = self.read()
+            if self._seen != seen:
+                raise busy(self.site.domain, there.pending)
         claimed = manifest.with_pending(pending)
         self.write(claimed)
+        pause(SETTLE_S)
+        self._check_ours(pending)
+        log.info("claimed", until=pending.expires.isoformat())
+        return claimed
+
+    def renew(self, claimed: Manifest) -> Manifest:
+        """Prolong a claim that has used up half of its lease. Raises SiteBusy when it was broken."""
+        pending = claimed.pending
+        if pending is None or pending.expires - datetime.now(UTC) > LEASE / 2:
+            return claimed
+        self._check_ours(pending)
+        renewed = claimed.prolonged(datetime.now(UTC) + LEASE)
+        self.write(renewed)
+        log.info("claim_renewed", until=(datetime.now(UTC) + LEASE).isoformat())
+        return renewed
+
+    def _check_ours(self, pending: Pending) -> None:
         there = self.read().pending
         if there is None or there.deployment != pending.deployment:
             raise busy(self.site.domain, there)
-        return claimed
+
+    def _fetch(self) -> bytes | None:
+        try:
+            return self.api.files.read(self.site.manifest_path)
+        except NotFound:
+            return None
 
 
-def intent(plan: Plan, deployment: Deployment, *, owner: str, who: str, per_minute: int) -> Pending:
+def intent(plan: Plan, deployment: Deployment, *, owner: str, who: str) -> Pending:
     """What is about to be done, for whoever comes next: us after a kill, or another deployer."""
     now = datetime.now(UTC)
-    lease = max(SHORTEST_LEASE, timedelta(seconds=2 * plan.seconds_under_limit(per_minute)))
     return Pending(
         deployment=deployment.id,
         owner=owner,
         who=who,
         commit=plan.commit,
         started=now,
-        expires=now + lease,
+        expires=now + LEASE,
         paths=tuple(a.subject for a in plan.actions if isinstance(a, Upload | DeleteFile | UploadWsgi)),
         settings=any(isinstance(action, (*SETTINGS_ACTIONS, UploadWsgi)) for action in plan.actions),
+        static=tuple(action.mapping for action in plan.actions if isinstance(action, CreateMapping)),
+        tasks=tuple(action.task for action in plan.actions if isinstance(action, CreateTask)),
     )
 
 
@@ -79,11 +129,13 @@ def busy(domain: str, pending: Pending | None) -> SiteBusy:
     """The error that names the other deployer."""
     if pending is None:
         return SiteBusy(
-            f"{domain} was taken by another deployer while we were about to begin",
-            hint="Run it again in a moment.",
+            f"{domain} was changed by another deployer while we looked at it",
+            left="Nothing of this deployment was sent.",
+            hint="Run it again.",
         )
     return SiteBusy(
         f"{domain} is being deployed by {pending.who}: commit {pending.commit[:10]}, "
         f"deployment {pending.deployment}, since {pending.started:%Y-%m-%d %H:%M:%S} UTC",
-        hint=f"Wait until it has ended; its claim ends at {pending.expires:%Y-%m-%d %H:%M:%S} UTC by itself.",
+        hint=f"Wait until it has ended; its claim ends at {pending.expires:%Y-%m-%d %H:%M:%S} UTC by "
+        "itself. If you know that it is dead, `deployer unlock` breaks it.",
     )

@@ -1,10 +1,11 @@
 """Everything that a run works with, in one value."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 from deployer.git import Repository
+from deployer.model.files import Commit
 from deployer.model.plan import Action, Plan
 from deployer.model.site import Site
 from deployer.pythonanywhere import PythonAnywhere
@@ -49,6 +50,9 @@ class SiteWork:
     """One site with the rooms that a run on it goes through."""
 
     site: Site
+    """As the commit at hand describes it."""
+    site_at: Callable[[Commit], Site]
+    """As another commit describes it; raises ConfigError, UsageError or Refused."""
     repository: Repository
     api: PythonAnywhere
     state: State
@@ -64,3 +68,7 @@ class SiteWork:
     """Waits so many seconds; may raise Interrupted."""
     check_stop: Callable[[], None]
     """Raises Interrupted when somebody wants the run to stop; asked between requests."""
+
+    def at(self, commit: Commit) -> Self:
+        """The same rooms, with the site as that commit describes it."""
+        return replace(self, site=self.site_at(commit))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from deployer.deployment.deploy import Outcome, deploy
+from deployer.deployment.attempt import Outcome
+from deployer.deployment.deploy import deploy
 from deployer.deployment.record import Record
 from deployer.deployment.site_work import SiteWork
 from deployer.errors import NotFound, UsageError
@@ -78,7 +79,7 @@ def heal(work: SiteWork, found: Verification) -> Outcome:
     """Send again what differs, by an ordinary deployment of the commit that is recorded."""
     commit = work.repository.resolve(found.commit)
     spoilt = frozenset(difference.path for difference in found.differences)
-    return deploy(work, commit, Overrides(), spoilt=spoilt)
+    return deploy(work.at(commit), commit, Overrides(), spoilt=spoilt)
 
 
 def _files(work: SiteWork, files: Mapping[str, FileEntry], target: str) -> Iterator[Difference]:

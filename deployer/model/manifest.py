@@ -121,6 +121,15 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A commit that did not answer as it should, or that was rolled back: not deployed again by itself."""
+
+    commit: str
+    deployment: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
     """A deployment that has been begun: the intent, and the lock."""
 
@@ -136,6 +145,10 @@ class Pending:
     """Absolute server paths that it may have written or deleted: their content is not known."""
     settings: bool
     """Whether it may have changed platform settings."""
+    static: tuple[StaticMapping, ...] = ()
+    """Mappings that it may have created: found with an unknown id, they are ours."""
+    tasks: tuple[ScheduledTask, ...] = ()
+    """Tasks that it may have created."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +164,9 @@ class Manifest:
     plain: bool = False
     """`Snapshot.plain` of that commit."""
     live: Live | None = None
+    previous: Live | None = None
+    """What was live before: where `rollback` goes."""
+    failed: Failed | None = None
     files: Mapping[str, FileEntry] = field(default_factory=lambda: FileTable({}))
     """Path relative to the target -> entry."""
     orphans: tuple[str, ...] = ()
@@ -166,6 +182,10 @@ class Manifest:
     def with_pending(self, pending: Pending | None) -> Self:
         return replace(self, pending=pending)
 
+    def prolonged(self, expires: datetime) -> Self:
+        """The same claim, held for longer (or, with a moment that has passed, given up)."""
+        return replace(self, pending=replace(self.pending, expires=expires) if self.pending else None)
+
     def dump(self) -> bytes:
         """JSON, with the files last and on lines of their own."""
         head = {
@@ -176,6 +196,8 @@ class Manifest:
             "rules": self.rules,
             "plain": self.plain,
             "live": _plain(self.live),
+            "previous": _plain(self.previous),
+            "failed": _plain(self.failed),
             "orphans": self.orphans,
             "settings": _plain(self.settings),
             "pending": _plain(self.pending),
@@ -211,6 +233,8 @@ class Manifest:
                 rules=head["rules"],
                 plain=head["plain"],
                 live=_live(head["live"]),
+                previous=_live(head.get("previous")),
+                failed=None if head.get("failed") is None else Failed(**head["failed"]),
                 files=files,
                 orphans=tuple(head["orphans"]),
                 settings=_settings(head["settings"]),
@@ -279,5 +303,7 @@ def _pending(value: dict[str, Any] | None) -> Pending | None:
             "started": datetime.fromisoformat(value["started"]),
             "expires": datetime.fromisoformat(value["expires"]),
             "paths": tuple(value["paths"]),
+            "static": tuple(StaticMapping(**item) for item in value.get("static", ())),
+            "tasks": tuple(ScheduledTask(**item) for item in value.get("tasks", ())),
         }
     )

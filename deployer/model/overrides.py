@@ -12,3 +12,9 @@ class Overrides:
     allow_empty: bool = False
     max_delete: MaxDelete | None = None
     overwrite: bool = False
+    force: bool = False
+    """Deploy again what is there, and deploy a commit that failed before."""
+
+
+PUT_BACK = Overrides(allow_empty=True, max_delete=MaxDelete(share=1.0))
+"""Going back to what was there may delete as much as the way here had created."""

@@ -23,7 +23,7 @@ from deployer.model.plan import (
 from deployer.planning.changes import fingerprint
 from deployer.planning.facts import Facts
 from deployer.planning.files import FilePlan
-from deployer.planning.settings import SettingsPlan, plan_settings
+from deployer.planning.settings import SettingsPlan, claim_created, plan_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +39,9 @@ def decide(facts: Facts) -> Decision:
     """Make the plan. Refusals are part of it, so that all of them can be shown at once."""
     files = FilePlan(facts)
     files.decide()
+    applied = claim_created(facts.manifest.settings, facts.manifest.pending, facts.live)
     settings = plan_settings(
-        facts.site, facts.manifest.settings, facts.doubt, facts.live, overwrite=facts.overrides.overwrite
+        facts.site, applied, facts.doubt, facts.live, overwrite=facts.overrides.overwrite
     )
     changing = (*files.actions(), *settings.actions, *_wsgi(facts, settings.actions))
     reload = tuple(_reload(facts, changing))
@@ -89,6 +90,8 @@ def _reload(facts: Facts, changing: tuple[Action, ...]) -> Iterator[Reload]:
     manifest, domain = facts.manifest, facts.site.domain
     if any(not isinstance(action, _WITHOUT_RELOAD) for action in changing):
         yield Reload(subject=domain, reason="so that the site runs what was sent")
+    elif facts.overrides.force:
+        yield Reload(subject=domain, reason="asked for (--force)")
     elif manifest.pending is not None:
         yield Reload(subject=domain, reason="the last deployment was cut off before it was seen to answer")
     elif manifest.live is None:

@@ -5,9 +5,9 @@ nothing until they change. What somebody else made is told from ours by the reco
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
-from deployer.model.manifest import AppliedMapping, AppliedSettings, AppliedTask, Manifest
+from deployer.model.manifest import AppliedMapping, AppliedSettings, AppliedTask, Manifest, Pending
 from deployer.model.plan import (
     Action,
     ConfigureWebApp,
@@ -62,16 +62,36 @@ class SettingsPlan:
     """What needs no action; ids that creating calls will give are added as they come."""
 
 
-def in_doubt(site: Site, manifest: Manifest, wsgi_digest: str | None) -> InDoubt:
+def in_doubt(site: Site, manifest: Manifest, wsgi_digest: str | None, *, force: bool = False) -> InDoubt:
     """Compare what is wanted with what we recorded."""
     applied = manifest.settings
-    interrupted = manifest.pending is not None and manifest.pending.settings
+    interrupted = force or (manifest.pending is not None and manifest.pending.settings)
     return InDoubt(
         webapp=interrupted or applied.webapp != site.webapp,
         static=interrupted or {item.mapping for item in applied.static} != set(site.static),
         tasks=interrupted or {item.task for item in applied.tasks} != set(site.tasks),
         wsgi=wsgi_digest is not None and (interrupted or applied.wsgi is None),
     )
+
+
+def claim_created(applied: AppliedSettings, pending: Pending | None, live: LiveSettings) -> AppliedSettings:
+    """Add what a cut-off deployment created without learning the id: it announced what it would create."""
+    if pending is None:
+        return applied
+    known = {item.id for item in applied.static}, {item.id for item in applied.tasks}
+    mappings = [
+        replace(item, mapping=announced)
+        for item in live.static
+        for announced in pending.static
+        if item.id not in known[0] and same_mapping(item.mapping, announced)
+    ]
+    tasks = [
+        replace(item, task=announced)
+        for item in live.tasks
+        for announced in pending.tasks
+        if item.id not in known[1] and same_task(item.task, announced)
+    ]
+    return replace(applied, static=(*applied.static, *mappings), tasks=(*applied.tasks, *tasks))
 
 
 def plan_settings(

@@ -14,7 +14,8 @@ from deployer.errors import UsageError
 from deployer.model.deployment import Deployment, Status, Step
 from deployer.model.files import Commit, FileEntry
 
-DATABASE = "deployer.sqlite3"
+DATABASE = "history-1.sqlite3"
+"""The number is the schema's: another version of it opens another file."""
 
 
 class State:

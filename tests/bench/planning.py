@@ -162,6 +162,7 @@ class Course:
     def _planned(self, repository: Repository) -> Plan:
         work = SiteWork(
             site=self._site,
+            site_at=lambda _: self._site,
             repository=repository,
             api=self._api,
             state=self._state,

@@ -255,6 +255,39 @@ def test_a_deployment_that_is_under_way_keeps_the_second_out(place: Project) -> 
     assert place.run("sync").status == 0
 
 
+def test_a_broken_version_ends_with_four_and_the_old_one_serving(place: Project) -> None:
+    place.commit({**SITE, "pythonanywhere.toml": CONFIG.replace('"5s"', '"1s"')})
+    place.run("sync")
+    place.commit({"wsgi.py": "raise RuntimeError('the reason why')\n"})
+
+    broken = place.run("sync")
+    again = place.run("sync")
+    left = place.run("sync", "--json", "--force")
+
+    assert broken.status == 4, broken.err
+    assert "the reason why" in broken.err
+    assert "is back and answers as it should" in broken.err
+    assert again.status == 3
+    assert "--force" in again.err
+    assert left.status == 4
+    assert place.sandbox.disk.real("/home/alice/mysite/wsgi.py").read_text() == WSGI
+
+
+def test_rollback_and_unlock_say_what_they_did(place: Project) -> None:
+    place.commit(SITE)
+    place.run("sync")
+    place.commit({"a.txt": "b\n"})
+    place.run("sync")
+
+    back = place.run("rollback")
+    free = place.run("unlock")
+
+    assert back.status == 0, back.err
+    assert "live: " in back.out
+    assert place.sandbox.disk.real("/home/alice/mysite/a.txt").read_text() == "a\n"
+    assert free.out == "nobody has claimed the site\n"
+
+
 def test_on_a_terminal_there_is_a_progress_bar(place: Project) -> None:
     place.commit({**SITE, **{f"f{number}": "x" * 50_000 for number in range(20)}})
     terminal, other_end = pty.openpty()

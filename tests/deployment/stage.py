@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from deployer.deployment.deploy import Outcome, Preview, deploy, preview
+from deployer.deployment.attempt import Outcome
+from deployer.deployment.deploy import Preview, deploy, preview, rollback
 from deployer.deployment.record import Record
 from deployer.deployment.site_work import Silent, SiteWork
 from deployer.git import Repository
@@ -40,6 +41,8 @@ class Stage:
     site: Site
     state: str = "state"
     per_minute: int = 0
+    sites: dict[str, Site] = field(default_factory=dict)
+    """What other commits say that the site is, by commit id; else what `site` says."""
 
     @contextmanager
     def work(self) -> Iterator[SiteWork]:
@@ -65,6 +68,7 @@ class Stage:
         ):
             yield SiteWork(
                 site=self.site,
+                site_at=lambda commit: self.sites.get(commit.id, self.site),
                 repository=repository,
                 api=api,
                 state=state,
@@ -80,6 +84,10 @@ class Stage:
     def sync(self, rev: str = "main", overrides: Overrides = NO_OVERRIDES) -> Outcome:
         with self.work() as work:
             return deploy(work, work.repository.resolve(rev), overrides)
+
+    def rollback(self, to: str | None = None) -> Outcome:
+        with self.work() as work:
+            return rollback(work, to)
 
     def plan(self, rev: str = "main", overrides: Overrides = NO_OVERRIDES) -> Preview:
         with self.work() as work:

@@ -9,7 +9,7 @@ import pytest
 
 from deployer.errors import ApiError, NeedsPerson, Refused
 from deployer.model.deployment import Status
-from deployer.model.site import FileRules, HealthCheck, ScheduledTask, StaticMapping
+from deployer.model.site import FileRules, ScheduledTask, StaticMapping
 from deployer.sandbox import Effect, Fault, Switches
 from tests.deployment.stage import WSGI, Stage, stage
 
@@ -248,37 +248,6 @@ def test_a_web_app_that_is_there_is_configured_and_its_own_wsgi_file_is_kept_as_
     copies = list(place.sandbox.disk.real(place.site.record_directory).glob("wsgi-before-*.py"))
     assert [copy.read_text() for copy in copies] == ["# made by hand\n"]
     assert by_hand.read_text() == WSGI
-
-
-def test_a_site_that_does_not_answer_is_not_called_live_and_its_own_words_are_shown(place: Stage) -> None:
-    place.repo.commit({"wsgi.py": WSGI})
-    place.sync()
-    good = place.manifest().live
-    place.change_site(health=HealthCheck(timeout_s=0.2))
-    place.repo.commit({"wsgi.py": "raise RuntimeError('the reason why')\n"})
-
-    with pytest.raises(NeedsPerson, match="the reason why") as failure:
-        place.sync()
-
-    assert "status 502" in failure.value.message
-    assert place.manifest().live == good
-    with place.work() as work:
-        assert work.state.deployments(None, most=1)[0].status is Status.FAILED
-
-
-def test_after_a_failure_the_next_good_commit_sends_only_the_difference(place: Stage) -> None:
-    place.repo.commit({"wsgi.py": WSGI, "a": "x"})
-    place.sync()
-    place.change_site(health=HealthCheck(timeout_s=0.2))
-    place.repo.commit({"wsgi.py": "raise RuntimeError\n", "b": "x"})
-    with pytest.raises(NeedsPerson):
-        place.sync()
-    place.repo.commit({"wsgi.py": WSGI})
-
-    outcome = place.sync()
-
-    assert outcome.plan.counts() == {"update": 1, "wsgi": 1, "reload": 1}
-    assert outcome.deployment.status is Status.LIVE
 
 
 def test_more_files_than_a_listing_shows_converge_and_a_deletion_deletes_just_what_went(place: Stage) -> None:

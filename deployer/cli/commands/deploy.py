@@ -1,4 +1,4 @@
-"""plan, sync, verify: what is to be done, doing it, and proving it."""
+"""plan, sync, rollback, unlock, verify: what is to be done, doing it, undoing it, and proving it."""
 
 import json
 from typing import Annotated
@@ -8,6 +8,7 @@ import typer
 from deployer.cli.options import (
     AllowEmpty,
     Config,
+    Force,
     Json,
     MaxDeletes,
     Overwrite,
@@ -28,6 +29,7 @@ def plan(
     site: SiteName = None,
     allow_empty: AllowEmpty = False,
     overwrite: Overwrite = False,
+    force: Force = False,
     max_delete: MaxDeletes = None,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="End with 10 when there are changes.")
@@ -40,7 +42,7 @@ def plan(
     from deployer.cli.workplace import workplace
     from deployer.deployment.deploy import preview
 
-    wishes = overrides(allow_empty=allow_empty, overwrite=overwrite, max_delete=max_delete)
+    wishes = overrides(allow_empty=allow_empty, overwrite=overwrite, force=force, max_delete=max_delete)
     with workplace(repo=repo, config=config, site=site, rev=rev, as_json=as_json, verbose=verbose) as place:
         seen = preview(place.work, place.commit, wishes)
         made = seen.plan
@@ -68,6 +70,7 @@ def sync(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="The same as `plan`.")] = False,
     allow_empty: AllowEmpty = False,
     overwrite: Overwrite = False,
+    force: Force = False,
     max_delete: MaxDeletes = None,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -81,6 +84,7 @@ def sync(
             site=site,
             allow_empty=allow_empty,
             overwrite=overwrite,
+            force=force,
             max_delete=max_delete,
             as_json=as_json,
             verbose=verbose,
@@ -90,7 +94,7 @@ def sync(
     from deployer.cli.workplace import workplace
     from deployer.deployment.deploy import deploy
 
-    wishes = overrides(allow_empty=allow_empty, overwrite=overwrite, max_delete=max_delete)
+    wishes = overrides(allow_empty=allow_empty, overwrite=overwrite, force=force, max_delete=max_delete)
     with workplace(
         repo=repo, config=config, site=site, rev=rev, as_json=as_json, verbose=verbose, narrates=True
     ) as place:
@@ -98,6 +102,58 @@ def sync(
         if not as_json:
             made = sum(place.work.api.requests.values())
             typer.echo("\n".join(outcome_lines(outcome, place.commit, place.public_url, requests=made)))
+
+
+def rollback(
+    to: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID]",
+            help="A deployment (its beginning will do) or a commit. Default: what was live before.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    repo: Repo = None,
+    config: Config = None,
+    site: SiteName = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Put an earlier commit back; the one left is not deployed again without --force."""
+    from deployer.cli.render import outcome_lines
+    from deployer.cli.workplace import workplace
+    from deployer.deployment.deploy import rollback as put_back
+
+    with workplace(
+        repo=repo, config=config, site=site, rev=None, as_json=as_json, verbose=verbose, narrates=True
+    ) as place:
+        outcome = put_back(place.work, to)
+        if not as_json:
+            commit = place.work.repository.resolve(outcome.deployment.commit)
+            made = sum(place.work.api.requests.values())
+            typer.echo("\n".join(outcome_lines(outcome, commit, place.public_url, requests=made)))
+
+
+def unlock(
+    *,
+    repo: Repo = None,
+    config: Config = None,
+    site: SiteName = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Break the claim of another deployer that is dead; what it may have touched is sent again."""
+    from deployer.cli.workplace import workplace
+    from deployer.deployment.deploy import unlock as break_claim
+
+    with workplace(repo=repo, config=config, site=site, rev=None, as_json=as_json, verbose=verbose) as place:
+        broken = break_claim(place.work)
+    who = f"{broken.who}, deployment {broken.deployment}" if broken else None
+    if as_json:
+        typer.echo(json.dumps({"broken": who}))
+    else:
+        typer.echo(f"broken: the claim of {who}" if who else "nobody has claimed the site")
 
 
 def verify(
@@ -126,7 +182,7 @@ def verify(
             verdict = count(len(found.differences), "difference") if found.differences else "no difference"
             typer.echo(f"{count(found.compared, 'file')} compared{kept}: {verdict}")
         if found.differences and heal:
-            outcome = send_again(place.at(found.commit), found)
+            outcome = send_again(place.work, found)
             if not as_json:
                 typer.echo(f"healed by deployment {outcome.deployment.id}")
         elif found.differences:

@@ -97,7 +97,7 @@ def _named(config: SiteConfig, interpreters: Interpreters, notes: list[str]) -> 
     if interpreter.minor != wanted:
         notes.append(
             f"Python {config.python_version} is not on this machine: the site runs on {interpreter.spelled}, "
-            f"the nearest there is ({interpreter.executable})"
+            "the nearest there is"
         )
     return interpreter
 
