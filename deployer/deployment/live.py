@@ -21,7 +21,7 @@ def read_settings(work: SiteWork, doubt: InDoubt) -> LiveSettings:
         work.reporter.observing("scheduled tasks")
     return LiveSettings(
         webapp_exists=exists,
-        webapp=_settings(webapp) if webapp else WebAppSettings(),
+        webapp=webapp_settings(webapp) if webapp else WebAppSettings(),
         static=read_mappings(api, site) if doubt.static and exists else (),
         tasks=read_tasks(api) if doubt.tasks else (),
         wsgi=_read_wsgi(work) if doubt.wsgi and exists else None,
@@ -57,7 +57,7 @@ def _scheduled(item: Task) -> ScheduledTask:
     )
 
 
-def _settings(webapp: WebApp) -> WebAppSettings:
+def webapp_settings(webapp: WebApp) -> WebAppSettings:
     return WebAppSettings(
         python_version=webapp.python_version,
         source_directory=webapp.source_directory,

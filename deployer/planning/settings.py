@@ -135,14 +135,18 @@ def _webapp(site: Site, live: LiveSettings) -> Iterator[Action]:
             subject=site.domain, python_version=version, reason="the account has no such web app"
         )
         there = WebAppSettings(python_version=version)
-    changes = tuple(
+    if changes := setting_changes(wanted, there):
+        listed = ", ".join(f"{name} = {value}" for name, value in changes)
+        yield ConfigureWebApp(subject=site.domain, changes=changes, reason=f"wanted: {listed}")
+
+
+def setting_changes(wanted: WebAppSettings, there: WebAppSettings) -> tuple[tuple[str, str | bool], ...]:
+    """Name and wanted value of every setting that is ours and differs."""
+    return tuple(
         (name, value)
         for name in (field.name for field in fields(WebAppSettings))
         if (value := getattr(wanted, name)) is not None and not _same_setting(value, getattr(there, name))
     )
-    if changes:
-        listed = ", ".join(f"{name} = {value}" for name, value in changes)
-        yield ConfigureWebApp(subject=site.domain, changes=changes, reason=f"wanted: {listed}")
 
 
 def _same_setting(wanted: object, there: object) -> bool:

@@ -165,7 +165,7 @@ def test_verify_finds_every_difference_and_heal_mends_it(place: Project) -> None
     healed = place.run("verify", "--heal")
     after = place.run("verify", "--json")
 
-    assert (good.status, "4 files compared: no difference" in good.out) == (0, True)
+    assert (good.status, "4 files and the settings compared: no difference" in good.out) == (0, True)
     assert found.status == 5
     assert "different content: a.txt" in found.out
     assert "missing: pythonanywhere.toml" in found.out

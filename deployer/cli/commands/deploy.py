@@ -161,31 +161,38 @@ def verify(
     repo: Repo = None,
     config: Config = None,
     site: SiteName = None,
-    heal: Annotated[bool, typer.Option("--heal", help="Send again what differs, reload and check.")] = False,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            "--sample", metavar="N", min=1, help="Compare N files chosen by chance.", show_default=False
+        ),
+    ] = None,
+    heal: Annotated[bool, typer.Option("--heal", help="Put right what differs, reload and check.")] = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Download what was shipped, compare it, and list every difference."""
+    """Compare content by downloading it, and settings by reading them; list every difference."""
     from deployer.cli.render import count
     from deployer.cli.workplace import workplace
     from deployer.deployment.verify import heal as send_again
     from deployer.deployment.verify import verify as compare
 
     with workplace(repo=repo, config=config, site=site, rev=None, as_json=as_json, verbose=verbose) as place:
-        found = compare(place.work)
+        found = compare(place.work, sample=sample)
         if as_json:
             typer.echo(json.dumps(found.as_json(), ensure_ascii=False))
         else:
             for difference in found.differences:
-                typer.echo(f"  {difference.fault}: {difference.path}")
+                typer.echo(f"  {difference.fault}: {difference.subject}")
             kept = f", {count(found.kept, 'kept file')} left out" if found.kept else ""
             verdict = count(len(found.differences), "difference") if found.differences else "no difference"
-            typer.echo(f"{count(found.compared, 'file')} compared{kept}: {verdict}")
+            of = f" of {found.of}" if found.compared < found.of else ""
+            typer.echo(f"{found.compared}{of} files and the settings compared{kept}: {verdict}")
         if found.differences and heal:
             outcome = send_again(place.work, found)
             if not as_json:
                 typer.echo(f"healed by deployment {outcome.deployment.id}")
         elif found.differences:
             if not as_json:
-                typer.echo("`deployer verify --heal` sends them again.")
+                typer.echo("`deployer verify --heal` puts that right.")
             raise typer.Exit(ExitStatus.NEEDS_PERSON)
