@@ -9,7 +9,7 @@ LINES = 25
 
 def gather(work: SiteWork, excerpt: str) -> str:
     """The answer's excerpt and the ends of the error and server logs, for a person, without the token."""
-    parts = [_section("the site answered", excerpt)]
+    parts = [_section("the site answered", work.api.masked(excerpt))]
     for kind in ("error", "server"):
         path = f"/var/log/{work.site.domain}.{kind}.log"
         try:

@@ -1,6 +1,7 @@
 """Runs git for one repository, through GitPython."""
 
 import os
+import signal
 import tempfile
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -129,6 +130,8 @@ class Process:
         self._stderr.close()
 
     def _listen(self) -> None:
+        # A signal that lands in this thread would not wake the main one, which has to act on it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         self._lines.extend(self._stderr)
 
 

@@ -84,8 +84,13 @@ class PythonAnywhere:
     def masked(self, text: str) -> str:
         """Other people's words without the token, which they may well quote: a debugging page shows the
         whole request, and the platform puts the token into the environment of each site.
+
+        Words are often cut before they come here, so the beginning of a token at their end goes, too.
         """
-        return text.replace(self._token.reveal(), str(self._token))
+        token = self._token.reveal()
+        text = text.replace(token, str(self._token))
+        beginnings = "|".join(re.escape(token[:length]) for length in range(len(token) - 1, 5, -1))
+        return re.sub(f"(?:{beginnings})(?=…|$)", str(self._token), text) if beginnings else text
 
     def close(self) -> None:
         self._wire.close()
