@@ -9,9 +9,13 @@ from deployer.errors import DeployerError, ExitStatus
 
 def main() -> NoReturn:
     """The console script `deployer`."""
-    from deployer.cli.main import app
 
-    sys.exit(run(app))
+    def command_line() -> None:
+        from deployer.cli.main import app
+
+        app()
+
+    sys.exit(run(command_line))
 
 
 def run(app: Callable[[], object]) -> int:

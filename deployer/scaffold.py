@@ -3,6 +3,7 @@
 Pure: it gets the names of the tracked files and a way to read them, and gives texts back.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -165,3 +166,57 @@ def _static_lines(project: Project) -> list[str]:
                 "",
             ]
     return ["# [[static]]", '# url = "/static/"', '# path = "static/"', ""]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveSite:
+    """A site that exists, in the words of the configuration."""
+
+    domain: str
+    python: str | None
+    target: str
+    working_directory: str | None
+    virtualenv: str | None
+    force_https: bool | None
+    static: tuple[tuple[str, str], ...] = ()
+    """URL and path."""
+    tasks: tuple[tuple[str, str, int | None, int], ...] = ()
+    """Name, command, hour (None: hourly) and minute."""
+
+
+def adopted_text(site: LiveSite) -> str:
+    """A `pythonanywhere.toml` that wants just what is there."""
+    lines = [
+        "# Written by `deployer adopt` from the site as it was found.",
+        "",
+        "[app]",
+        f"domain = {_toml(site.domain)}",
+    ]
+    given = {
+        "python": site.python,
+        "target": site.target,
+        "working_directory": site.working_directory,
+        "virtualenv": site.virtualenv,
+        "force_https": site.force_https,
+    }
+    lines += [f"{key} = {_toml(value)}" for key, value in given.items() if value not in {None, ""}]
+    lines += [
+        '# wsgi = "deploy/wsgi.py"            # the WSGI file is left as it is until this names one',
+        "",
+        "[files]",
+        'keep = ["media/", "*.sqlite3"]     # the site writes these: never overwritten, never deleted',
+        "",
+    ]
+    for url, path in site.static:
+        lines += ["[[static]]", f"url = {_toml(url)}", f"path = {_toml(path)}", ""]
+    for name, command, hour, minute in site.tasks:
+        when = [f"minute = {minute}"] if hour is None else [f'at = "{hour:02}:{minute:02}"']
+        interval = "hourly" if hour is None else "daily"
+        lines += ["[[task]]", f"name = {_toml(name)}", f"command = {_toml(command)}"]
+        lines += [f'interval = "{interval}"', *when, ""]
+    return "\n".join(lines)
+
+
+def _toml(value: object) -> str:
+    """JSON's strings and booleans are TOML's as well."""
+    return json.dumps(value, ensure_ascii=False)

@@ -35,6 +35,7 @@ def _common(
 app.command("demo")(trial.demo)
 app.command("sandbox")(trial.sandbox)
 app.command("init")(setup.init)
+app.command("adopt")(setup.adopt)
 app.command("doctor")(setup.doctor)
 app.command("config")(setup.config)
 app.command("plan")(deploy.plan)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from deployer import events
 from deployer.cli.progress import ProgressBar
-from deployer.cli.stopping import stop_signal
+from deployer.cli.stopping import StopSignal, stop_signal
 from deployer.config import (
     CommandLine,
     Context,
@@ -50,6 +50,43 @@ class Workplace:
         return f"{self.work.host_header} at {self.work.site_url}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    """What every command with an account works with, before anything is known of a site."""
+
+    context: Context
+    repository: Repository
+    commit: Commit
+    api: PythonAnywhere
+    state: State
+    reporter: Reporter
+    stop: StopSignal
+
+    @property
+    def per_minute(self) -> int:
+        return self.context.account.requests_per_minute.value
+
+    def place(self) -> Workplace:
+        """The site that the commit describes."""
+        described = site_of(self.context, self.repository, self.commit)
+        site_url, host_header = _site_address(self.context, described)
+        work = SiteWork(
+            site=described,
+            site_at=lambda other: site_of(self.context, self.repository, other),
+            repository=self.repository,
+            api=self.api,
+            state=self.state,
+            who=f"{getpass.getuser()}@{socket.gethostname()}",
+            site_url=site_url,
+            host_header=host_header,
+            requests_per_minute=self.per_minute,
+            reporter=self.reporter,
+            pause=self.stop.pause,
+            check_stop=self.stop.check,
+        )
+        return Workplace(context=self.context, work=work, commit=self.commit)
+
+
 @contextmanager
 def workplace(
     *,
@@ -61,20 +98,37 @@ def workplace(
     verbose: bool,
     narrates: bool = False,
 ) -> Iterator[Workplace]:
-    """Open everything for one site at one commit, and close it again.
+    """Open everything for one site at one commit, and close it again; parameters as `rooms` has them."""
+    with rooms(
+        repo=repo, config=config, site=site, rev=rev, as_json=as_json, verbose=verbose, narrates=narrates
+    ) as opened:
+        yield opened.place()
+
+
+@contextmanager
+def rooms(
+    *,
+    repo: Path | None,
+    config: Path | None,
+    site: str | None,
+    rev: str | None,
+    as_json: bool,
+    verbose: bool,
+    narrates: bool = False,
+) -> Iterator[Rooms]:
+    """Open an account, a repository at one commit and the state folder, and close them again.
 
     With `narrates` the command's events are its output: as JSON lines on stdout with --json, in a
     pipe on stderr. Otherwise only warnings are shown.
     """
     context = _context(repo=repo, config=config, site=site)
     _configure_events(as_json=as_json, verbose=verbose, narrates=narrates)
-    token = context.account.required_token()
+    account = context.account
+    token = account.required_token()
     with ExitStack() as opened:
         stop = opened.enter_context(stop_signal())
         repository = opened.enter_context(Repository(_local(context)))
         commit = repository.resolve(rev or context.branch.value or "HEAD")
-        described = site_of(context, repository, commit)
-        account = context.account
         reporter = _reporter(per_minute=account.requests_per_minute.value, quiet=as_json or verbose)
         opened.callback(reporter.finished)
         state = opened.enter_context(State(context.state.value))
@@ -93,22 +147,15 @@ def workplace(
             on_wait=lambda waiting: _show_waiting(waiting, reporter),
             check_stop=stop.check,
         )
-        site_url, host_header = _site_address(context, described)
-        work = SiteWork(
-            site=described,
-            site_at=lambda other: site_of(context, repository, other),
+        yield Rooms(
+            context=context,
             repository=repository,
+            commit=commit,
             api=opened.enter_context(api),
             state=state,
-            who=f"{getpass.getuser()}@{socket.gethostname()}",
-            site_url=site_url,
-            host_header=host_header,
-            requests_per_minute=account.requests_per_minute.value,
             reporter=reporter,
-            pause=stop.pause,
-            check_stop=stop.check,
+            stop=stop,
         )
-        yield Workplace(context=context, work=work, commit=commit)
 
 
 def site_of(context: Context, repository: Repository, commit: Commit) -> Site:

@@ -56,11 +56,11 @@ def observe(
     contents = work.repository.contents(commit, site.files)
     wsgi = wsgi_content(work, commit)
     wanted = _Wanted.of(work, commit, manifest)
-    listing = _Survey(work, wanted.changes).listing
+    listing = Survey(work, wanted.changes).listing
     ours = spoilt - {site.wsgi_path}
     changes = reopen(wanted.changes, ours, wanted.manifest.files, before=SPOILT) if ours else wanted.changes
     changes = restore_vanished(changes, wanted.manifest, listing)
-    survey = _Survey(work, changes, listing)
+    survey = Survey(work, changes, listing)
     survey.settle_doubts()
     survey.settle_orphans(wanted.manifest.orphans)
     entry = _entry(wsgi, commit) if wsgi is not None else None
@@ -118,7 +118,7 @@ class _Wanted:
         return cls(manifest=manifest, changes=changes, shipped=len(snapshot.files), plain=snapshot.plain)
 
 
-class _Survey:
+class Survey:
     """What the server has at the paths that matter."""
 
     def __init__(self, work: SiteWork, changes: tuple[Change, ...], listing: Listing | None = None) -> None:
@@ -157,6 +157,18 @@ class _Survey:
             and self._holds(self.site.on_server(change.path), change.after)
         )
 
+    def contents_of_files(self) -> dict[str, FileEntry]:
+        """What the changed paths hold on the server now, by downloading each that is a file there."""
+        found = {}
+        for change in self.changes:
+            path = self.site.on_server(change.path)
+            if change.after is not None and self.listing.presence(path) is Presence.FILE:
+                content = self._download(path)
+                if content is not None:
+                    digest = blob_digest(content, like=change.after.digest)
+                    found[change.path] = FileEntry(digest, len(content), change.after.mode)
+        return found
+
     def _tree(self) -> Listing:
         self.work.check_stop()
         self.work.reporter.observing(self.site.target)
@@ -193,13 +205,16 @@ class _Survey:
             self.listing.learn(directory, None)
 
     def _holds(self, path: str, entry: FileEntry) -> bool:
+        content = self._download(path)
+        return content is not None and blob_digest(content, like=entry.digest) == entry.digest
+
+    def _download(self, path: str) -> bytes | None:
         self.work.check_stop()
         self.work.reporter.observing(path)
         try:
-            content = self.work.api.files.read(path)
+            return self.work.api.files.read(path)
         except NotFound:
-            return False
-        return blob_digest(content, like=entry.digest) == entry.digest
+            return None
 
 
 def wsgi_content(work: SiteWork, commit: Commit) -> bytes | None:

@@ -241,6 +241,24 @@ def test_init_on_a_static_site_maps_the_whole_site(place: Project) -> None:
     assert "create-static" in ended.out
 
 
+def test_adopt_writes_the_configuration_from_the_live_site_and_then_takes_it_over(place: Project) -> None:
+    place.commit(SITE)
+    place.run("sync")
+    place.sandbox.disk.real("/home/alice/.deployer/alice.pythonanywhere.com/manifest.json").unlink()
+    place.commit({"pythonanywhere.toml": None})
+
+    written = place.run("adopt")
+    place.repo.git("add", "--all")
+    place.repo.git("commit", "--quiet", "--message", "Adopt")
+    adopted = place.run("adopt")
+
+    assert written.status == 0, written.err
+    assert "Written from the live site" in written.out
+    assert adopted.status == 0, adopted.err
+    assert "2 files are as the commit has them, 1 differ, 0 are missing" in adopted.out
+    assert "update" in place.run("plan").out
+
+
 def test_a_deployment_that_is_under_way_keeps_the_second_out(place: Project) -> None:
     place.commit(SITE)
     with _stalled_upload(place) as first:

@@ -1,14 +1,18 @@
-"""init, config, doctor: getting ready, and finding out why it does not work."""
+"""init, adopt, config, doctor: getting ready, and finding out why it does not work."""
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployer.cli.options import Config, Json, Repo, SiteName
+from deployer.cli.options import Config, Json, Repo, Rev, SiteName, Verbose
 from deployer.errors import ExitStatus, UsageError
+
+if TYPE_CHECKING:
+    from deployer.cli.workplace import Rooms
 
 
 def init(
@@ -43,6 +47,60 @@ def init(
     found = f" (found in {project.found_in})" if project.found_in else ""
     typer.echo(f"This looks like: {project.kind}{found}. Written: {', '.join(texts)}.")
     typer.echo(f"Next: read them, then `git add {' '.join(texts)} && git commit`, then `deployer plan`.")
+
+
+def adopt(
+    rev: Rev = None,
+    *,
+    repo: Repo = None,
+    config: Config = None,
+    site: SiteName = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Take over a site that exists already: compare, record, upload nothing that is right.
+
+    Without a pythonanywhere.toml in the commit, one is written from the live site first.
+    """
+    from deployer.cli.workplace import rooms
+    from deployer.deployment.adopt import adopt as take_over
+
+    with rooms(repo=repo, config=config, site=site, rev=rev, as_json=as_json, verbose=verbose) as opened:
+        if opened.repository.read(opened.commit, opened.context.manifest.value) is None:
+            typer.echo(_write_configuration(opened))
+            return
+        found = take_over(opened.place().work, opened.commit)
+    if as_json:
+        typer.echo(json.dumps(asdict(found), ensure_ascii=False))
+        return
+    for path in found.different:
+        typer.echo(f"  different: {path}")
+    for path in found.missing:
+        typer.echo(f"  missing: {path}")
+    for words in found.settings:
+        typer.echo(f"  {words}")
+    typer.echo(
+        f"adopted: {found.same} files are as the commit has them, {len(found.different)} differ, "
+        f"{len(found.missing)} are missing. `deployer plan` shows what the next `deployer sync` would do."
+    )
+
+
+def _write_configuration(opened: "Rooms") -> str:
+    from deployer.config import default_domain
+    from deployer.deployment.adopt import live_site
+    from deployer.scaffold import adopted_text
+
+    account = opened.context.account
+    domain = default_domain(account.username.value, account.host.value)
+    overrides = opened.context.overrides
+    if overrides is not None and overrides.app.domain:
+        domain = overrides.app.domain
+    text = adopted_text(live_site(opened.api, domain))
+    path = opened.repository.root / opened.context.manifest.value
+    if path.exists():
+        raise UsageError(f"{path} is there, but not committed", hint="Commit it, then run this again.")
+    path.write_text(text, encoding="utf-8")
+    return f"Written from the live site: {path.name}. Read it, commit it, then run `deployer adopt` again."
 
 
 def config(*, repo: Repo = None, config: Config = None, site: SiteName = None, as_json: Json = False) -> None:

@@ -1,0 +1,82 @@
+"""A site that exists already is taken over: compared and recorded, and nothing on it is changed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployer.deployment.adopt import Adoption, adopt
+from deployer.errors import UsageError
+from deployer.model.deployment import Status
+from deployer.model.site import ScheduledTask, StaticMapping
+from tests.deployment.stage import WSGI, Stage, stage
+
+STATIC = StaticMapping(url="/static/", path="/home/alice/mysite/static")
+NIGHTLY = ScheduledTask(name="nightly", command="true", interval="daily", hour=4, minute=10)
+FILES = {"wsgi.py": WSGI, "a": "x", ".h": "x", "static/s.css": "s"}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Stage]:
+    """A site that was made by hand, just as the commit wants it."""
+    with stage(tmp_path, wsgi="wsgi.py", static=(STATIC,), tasks=(NIGHTLY,)) as opened:
+        opened.repo.commit(FILES)
+        for path, content in FILES.items():
+            opened.put(path, content)
+        with opened.work() as work:
+            work.api.webapps.create(opened.site.domain, "3.11")
+            work.api.webapps.update(opened.site.domain, source_directory=opened.site.target)
+            work.api.static_files.create(opened.site.domain, url=STATIC.url, path=STATIC.path)
+            work.api.schedule.create(command="true", interval="daily", hour=4, minute=10)
+        opened.sandbox.disk.write(opened.site.wsgi_path, WSGI.encode())
+        yield opened
+
+
+def adopted(place: Stage) -> Adoption:
+    with place.work() as work:
+        return adopt(work, work.repository.resolve("main"))
+
+
+def test_what_is_right_already_is_recorded_and_the_next_sync_has_nothing_to_do(place: Stage) -> None:
+    with place.counted() as requests:
+        found = adopted(place)
+
+    assert (found.same, found.different, found.missing) == (4, (), ())
+    assert [request for request in requests if not request.startswith("GET")] == ["POST files/path{path}"]
+    assert place.sync().deployment.status is Status.UNCHANGED
+
+
+def test_what_differs_is_ours_from_then_on_and_only_that_is_sent(place: Stage) -> None:
+    place.put("a", "older")
+    (place.target / ".h").unlink()
+    place.put("theirs", "t")
+
+    found = adopted(place)
+    outcome = place.sync()
+
+    assert (found.same, found.different, found.missing) == (2, ("a",), (".h",))
+    assert outcome.plan.counts() == {"create": 1, "update": 1, "reload": 1}
+    assert place.on_disk()["theirs"] == b"t"
+
+
+def test_settings_that_differ_are_left_to_the_next_sync(place: Stage) -> None:
+    with place.work() as work:
+        work.api.webapps.update(place.site.domain, source_directory="/home/alice/elsewhere")
+        for item in work.api.static_files.list(place.site.domain):
+            work.api.static_files.delete(place.site.domain, item.id)
+
+    found = adopted(place)
+    outcome = place.sync()
+
+    assert "web app alice.pythonanywhere.com: differs in source_directory" in found.settings
+    assert "static mapping /static/: not there" in found.settings
+    assert outcome.plan.counts() == {"configure-webapp": 1, "create-static": 1, "reload": 1}
+    with place.work() as work:
+        assert len(work.api.schedule.list()) == 1
+
+
+def test_a_site_with_a_record_is_not_adopted_again(place: Stage) -> None:
+    adopted(place)
+
+    with pytest.raises(UsageError, match="with a record already"):
+        adopted(place)
