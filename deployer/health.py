@@ -1,7 +1,7 @@
 """Asks the site whether it answers as it should."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from urllib.parse import urljoin, urlsplit
 
@@ -31,21 +31,30 @@ class Answer:
 def wait_until_well(
     url: str, host_header: str | None, check: HealthCheck, pause: Callable[[float], None]
 ) -> Answer:
-    """Ask until the answer is well or the check's time-out has passed; at least once.
+    """Ask until so many answers in a row are well, or the check's time-out has passed; at least once.
 
     `url` is the site's root. Redirects are answers, they are not followed; but one that leads to where
     it came from is what the platform says while the site reloads (help page "ReloadWebApp").
     """
     deadline = monotonic() + check.timeout_s
-    wait, tries = FIRST_PAUSE_S, 0
+    wait, tries, in_a_row = FIRST_PAUSE_S, 0, 0
     while True:
         tries += 1
         left = deadline - monotonic()
         answer = _ask(url, host_header, check, timeout_s=min(ONE_ANSWER_S, max(left, 1.0)), tries=tries)
-        if answer.well or monotonic() + wait > deadline:
+        in_a_row = in_a_row + 1 if answer.well else 0
+        if in_a_row >= check.in_a_row:
             return answer
+        wait = FIRST_PAUSE_S if answer.well else wait
+        if monotonic() + wait > deadline:
+            return answer if not answer.well else _too_few(answer, in_a_row, check)
         pause(wait)
         wait = min(wait * 2, LONGEST_PAUSE_S)
+
+
+def _too_few(answer: Answer, in_a_row: int, check: HealthCheck) -> Answer:
+    problem = f"only {in_a_row} of {check.in_a_row} good answers in a row when the time was up"
+    return replace(answer, well=False, problem=problem)
 
 
 def _ask(url: str, host_header: str | None, check: HealthCheck, *, timeout_s: float, tries: int) -> Answer:

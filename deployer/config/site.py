@@ -145,6 +145,7 @@ def _resolved(file: SiteFile, app: AppTable, username: str, domain: str) -> Site
             status=file.health.status,
             contains=file.health.contains,
             timeout_s=file.health.timeout.total_seconds(),
+            in_a_row=file.health.in_a_row,
         ),
     )
 

@@ -114,6 +114,8 @@ class HealthTable(Table):
         default=timedelta(seconds=30), json_schema_extra={"default": "30s"}, examples=["30s"]
     )
     """How long the site may take until it answers like that. Default: "30s"."""
+    in_a_row: int = Field(default=1, ge=1, le=20, examples=[3])
+    """How many good answers in a row it takes, a quarter of a second apart."""
 
 
 class SiteFile(Table):

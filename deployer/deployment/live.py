@@ -25,6 +25,7 @@ def read_settings(work: SiteWork, doubt: InDoubt) -> LiveSettings:
         static=read_mappings(api, site) if doubt.static and exists else (),
         tasks=read_tasks(api) if doubt.tasks else (),
         wsgi=_read_wsgi(work) if doubt.wsgi and exists else None,
+        virtualenv_exists=_virtualenv_exists(work) if doubt.webapp else None,
     )
 
 
@@ -72,3 +73,14 @@ def _read_wsgi(work: SiteWork) -> bytes | None:
         return work.api.files.read(work.site.wsgi_path)
     except NotFound:
         return None
+
+
+def _virtualenv_exists(work: SiteWork) -> bool | None:
+    path = work.site.webapp.virtualenv_path
+    if path is None:
+        return None
+    try:
+        work.api.files.list_directory(path)
+    except NotFound:
+        return False
+    return True

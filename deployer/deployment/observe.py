@@ -1,5 +1,6 @@
 """Reads what a plan needs to know, and asks the server no more than that."""
 
+import sys
 from dataclasses import dataclass, replace
 
 from deployer.deployment.live import read_settings
@@ -26,7 +27,7 @@ from deployer.planning.changes import (
 )
 from deployer.planning.facts import Facts
 from deployer.planning.listing import Listing, Presence
-from deployer.planning.settings import in_doubt
+from deployer.planning.settings import DEFAULT_PYTHON, in_doubt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,7 @@ def observe(
         identical=survey.identical(wanted.manifest),
         wsgi=entry,
         wsgi_digest_live=blob_digest(live.wsgi, like=commit.id) if live.wsgi is not None else None,
+        broken_wsgi=_broken_wsgi(site, wsgi),
         plain=wanted.plain,
         doubt=doubt,
         live=live,
@@ -229,6 +231,14 @@ def wsgi_content(work: SiteWork, commit: Commit) -> bytes | None:
             hint="The path is relative to the top of the repository, and the file has to be committed.",
         )
     return content
+
+
+def _broken_wsgi(site: Site, content: bytes | None) -> str | None:
+    if site.wsgi is None or content is None:
+        return None
+    version = site.webapp.python_version or DEFAULT_PYTHON
+    ours = sys.version_info[:2]
+    return guards.broken_wsgi(site.wsgi, content, site_python=version, our_python=ours)
 
 
 def _without_spoilt_wsgi(manifest: Manifest, site: Site, spoilt: frozenset[str]) -> Manifest:

@@ -51,6 +51,8 @@ class HealthCheck:
     """The one status that is well; None: anything below 500."""
     contains: str | None = None
     timeout_s: float = 30.0
+    in_a_row: int = 1
+    """How many good answers in a row it takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,8 @@ class Facts:
     """What the WSGI file shall be; None: it is not ours."""
     wsgi_digest_live: str | None = None
     """Digest of a WSGI file that is there and not recorded as ours."""
+    broken_wsgi: str | None = None
+    """Why the WSGI file cannot be run at all."""
     plain: bool = False
     """`Snapshot.plain` of the commit."""
     doubt: InDoubt = InDoubt(webapp=False, static=False, tasks=False, wsgi=False)

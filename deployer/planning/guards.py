@@ -1,5 +1,6 @@
 """What is refused before anything is written, and what overrides each refusal."""
 
+import ast
 import re
 from collections.abc import Iterable, Mapping
 from posixpath import basename
@@ -78,6 +79,22 @@ def lfs_pointers(changes: Iterable[Change], heads: Mapping[str, bytes]) -> list[
         for change in changes
         if change.after is not None and heads.get(change.path, b"").startswith(_LFS_POINTER)
     ]
+
+
+def broken_wsgi(path: str, content: bytes, *, site_python: str, our_python: tuple[int, int]) -> str | None:
+    """A WSGI file with a syntax error takes the site down; found here, it costs nothing.
+
+    An older Python than the site's cannot judge: to it, newer syntax looks like an error.
+    """
+    if our_python < tuple(int(part) for part in site_python.split(".")[:2]):
+        return None
+    try:
+        ast.parse(content, filename=path)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        where = f"{path} line {line}" if line else path
+        return f"{where}: {getattr(error, 'msg', error)}: the site could not start, mend it and commit"
+    return None
 
 
 def outside_target(paths: Iterable[str]) -> list[str]:

@@ -23,7 +23,7 @@ from deployer.model.plan import (
 from deployer.planning.changes import fingerprint
 from deployer.planning.facts import Facts
 from deployer.planning.files import FilePlan
-from deployer.planning.settings import SettingsPlan, claim_created, plan_settings
+from deployer.planning.settings import DEFAULT_PYTHON, SettingsPlan, claim_created, plan_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +50,8 @@ def decide(facts: Facts) -> Decision:
         commit=facts.commit.id,
         base=facts.manifest.commit,
         actions=(*changing, *reload),
-        refusals=(*files.refusals(), *settings.refusals),
-        notes=(*_moved(facts), *files.notes, *settings.notes),
+        refusals=(*files.refusals(), *settings.refusals, *_broken(facts)),
+        notes=(*_moved(facts), *files.notes, *settings.notes, *_virtualenv(facts)),
         needs_record=_needs_record(facts, settings),
     )
     return Decision(plan=plan, settled=settings.settled, orphans=tuple(sorted(files.orphans)))
@@ -74,6 +74,20 @@ def _wsgi(facts: Facts, before: Iterable[Action]) -> Iterator[Action]:
             why = "the WSGI file that is there was not shipped by us"
             yield KeepWsgiCopy(subject=subject, copy=copy, content=facts.live.wsgi, reason=why)
     yield UploadWsgi(subject=subject, entry=facts.wsgi, reason=reason)
+
+
+def _broken(facts: Facts) -> Iterator[str]:
+    if facts.broken_wsgi is not None:
+        yield facts.broken_wsgi
+
+
+def _virtualenv(facts: Facts) -> Iterator[Note]:
+    """No refusal: its requirements may be among the files that are just being sent."""
+    wanted = facts.site.webapp.virtualenv_path
+    if facts.live.virtualenv_exists is False and wanted is not None:
+        python = facts.site.webapp.python_version or DEFAULT_PYTHON
+        reason = f"is not there, the site would not find its packages: mkvirtualenv --python=python{python}"
+        yield Note(subject=wanted, reason=reason)
 
 
 def _moved(facts: Facts) -> Iterator[Note]:

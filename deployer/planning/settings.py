@@ -49,6 +49,8 @@ class LiveSettings:
     """A task's name is its description there, "" where the platform keeps none."""
     wsgi: bytes | None = None
     """Content of a WSGI file that is not recorded as ours; None: there is none."""
+    virtualenv_exists: bool | None = None
+    """Whether the wanted virtualenv is there; None: not asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

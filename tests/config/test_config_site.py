@@ -46,7 +46,7 @@ def test_the_annotated_example_says_what_its_comments_say() -> None:
     assert site.webapp.virtualenv_path == "/home/Alice/.virtualenvs/mysite"
     assert site.webapp.force_https is True
     assert site.static == (StaticMapping(url="/static/", path="/home/Alice/mysite/static/"),)
-    assert site.health == HealthCheck(path="/healthz", status=200, contains="ok", timeout_s=30.0)
+    assert site.health == HealthCheck(path="/healthz", status=200, contains="ok", timeout_s=30.0, in_a_row=3)
     nightly, feeds = site.tasks
     assert (nightly.hour, nightly.minute, nightly.enabled) == (4, 10, True)
     assert isinstance(feeds, ScheduledTask)
