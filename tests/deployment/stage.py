@@ -1,7 +1,8 @@
 """A sandbox, a repository and a state folder, with a site between them: where deployments are tried."""
 
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from deployer.model.manifest import Manifest
 from deployer.model.overrides import Overrides
 from deployer.model.site import FileRules, HealthCheck, Site, WebAppSettings
 from deployer.pythonanywhere import Budget, PythonAnywhere
+from deployer.pythonanywhere.client import READ_TIMEOUT_S
 from deployer.sandbox import Sandbox, SandboxOptions, Switches
 from deployer.secret import Secret
 from deployer.state import State
@@ -32,6 +34,19 @@ NO_OVERRIDES = Overrides()
 
 
 @dataclass(slots=True)
+class HurriedClock:
+    """Passes at once whenever somebody sleeps: what a client waits for has then come."""
+
+    ahead_s: float = 0.0
+
+    def now(self) -> float:
+        return time.monotonic() + self.ahead_s
+
+    def sleep(self, seconds: float) -> None:
+        self.ahead_s += seconds
+
+
+@dataclass(slots=True)
 class Stage:
     """One account and one repository; `site` may be replaced between deployments."""
 
@@ -43,6 +58,9 @@ class Stage:
     per_minute: int = 0
     sites: dict[str, Site] = field(default_factory=dict)
     """What other commits say that the site is, by commit id; else what `site` says."""
+    clock: HurriedClock = field(default_factory=HurriedClock)
+    read_timeout_s: float = READ_TIMEOUT_S
+    check_stop: Callable[[], None] = lambda: None
 
     @contextmanager
     def work(self) -> Iterator[SiteWork]:
@@ -54,6 +72,8 @@ class Stage:
             username=self.sandbox.user,
             requests_per_minute=self.per_minute,
             directory=runtime,
+            clock=self.clock.now,
+            sleep=self.clock.sleep,
         )
         with (
             closing(budget),
@@ -64,6 +84,8 @@ class Stage:
                 username=self.sandbox.user,
                 token=Secret(self.sandbox.token),
                 budget=budget,
+                read_timeout_s=self.read_timeout_s,
+                check_stop=self.check_stop,
             ) as api,
         ):
             yield SiteWork(
@@ -78,7 +100,7 @@ class Stage:
                 requests_per_minute=self.per_minute,
                 reporter=Silent(),
                 pause=lambda _: None,
-                check_stop=lambda: None,
+                check_stop=self.check_stop,
             )
 
     def sync(self, rev: str = "main", overrides: Overrides = NO_OVERRIDES) -> Outcome:

@@ -1,0 +1,87 @@
+"""Any single request may fail in any way: the run or one more of it converges, and none ever lies."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from deployer.errors import DeployerError
+from deployer.pythonanywhere import webapps
+from deployer.sandbox import Effect, Fault
+from tests.deployment.scenario import check_live, check_recorded, commit_version
+from tests.deployment.stage import Stage, stage
+
+EFFECTS = {
+    "throttled": Effect(kind="status", status=429, retry_after=1),
+    "throttled for no time": Effect(kind="status", status=429, retry_after=0),
+    "500": Effect(kind="status", status=500),
+    "502": Effect(kind="status", status=502),
+    "503": Effect(kind="status", status=503),
+    "504": Effect(kind="status", status=504),
+    "500 after it took effect": Effect(kind="status", status=500, when="after"),
+    "cut before": Effect(kind="cut"),
+    "cut after it took effect": Effect(kind="cut", when="after"),
+    "HTML": Effect(kind="html"),
+    "HTML after it took effect": Effect(kind="html", when="after"),
+    "half a body": Effect(kind="half"),
+    "a redirect": Effect(kind="redirect"),
+    "empty after it took effect": Effect(kind="empty", when="after"),
+    "no answer": Effect(kind="stall"),
+    "no answer after it took effect": Effect(kind="stall", when="after"),
+}
+IMPATIENT_S = 0.25
+RELOAD_PATIENCE_S = 1.5
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client waits for a reload longer than for anything else, and longer than a test can."""
+    monkeypatch.setattr(webapps, "RELOAD_TIMEOUT_S", RELOAD_PATIENCE_S)
+
+
+@contextmanager
+def at_version(folder: Path, number: int) -> Iterator[Stage]:
+    """The commits up to this one; all but the last are live."""
+    with stage(folder, plan="paid") as place:
+        for version in range(1, number):
+            commit_version(place, version)
+            place.sync()
+        commit_version(place, number)
+        place.sandbox.requests.wait_idle()
+        place.sandbox.requests.reset()
+        yield place
+
+
+@pytest.mark.parametrize("version", [pytest.param(1, id="first"), pytest.param(2, id="change")])
+@pytest.mark.parametrize("effect", EFFECTS.values(), ids=EFFECTS)
+def test_a_deployment_outlives_a_fault_at_any_of_its_requests(
+    tmp_path: Path, effect: Effect, version: int
+) -> None:
+    for number in count(1):
+        with at_version(tmp_path / str(number), version) as place:
+            place.sandbox.faults.add(Fault(effect=effect, number=number))
+            if effect.kind == "stall":
+                place.read_timeout_s = IMPATIENT_S
+            try:
+                fired = deploy_in_two_runs(place)
+                check_live(place, version)
+                check_recorded(place)
+            except Exception as error:
+                error.add_note(f"The fault was at request {number}.")
+                raise
+            if not fired:
+                assert number > 20, "there are more requests than that"
+                return
+
+
+def deploy_in_two_runs(place: Stage) -> bool:
+    """Two at most; whether the fault came into it."""
+    try:
+        place.sync()
+    except DeployerError:
+        place.sync()
+    ((_, fired),) = place.sandbox.faults.list()
+    place.sandbox.faults.clear()
+    return fired > 0
