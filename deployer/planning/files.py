@@ -81,7 +81,8 @@ class FilePlan:
         """A kept path is given to a site that has nothing there, and then never touched again."""
         path = self.site.on_server(change.path)
         missing = self.facts.listing.presence(path) is Presence.ABSENT
-        if change.after is not None and change.before is None and missing and not self._file_above(path):
+        not_given = change.before in (None, IN_DOUBT)
+        if change.after is not None and not_given and missing and not self._file_above(path):
             self._create(change, change.after, "keep: given once, the site's own from then on")
         else:
             self.notes.append(Note(subject=path, reason="keep: left as it is on the server"))
@@ -174,7 +175,8 @@ class FilePlan:
     def _make_room_for_directories(self) -> None:
         """A file of ours became a directory: the file goes before anything is put below its name."""
         cleared = {action.subject for action in self.making_room if isinstance(action, DeleteFile)}
-        parents = {parent for create in self.creates for parent in _parents(create.subject, self.site.target)}
+        sent = (*self.creates, *self.updates)  # an update may be the second try of a create
+        parents = {parent for upload in sent for parent in _parents(upload.subject, self.site.target)}
         first = [delete for delete in self.deletes if delete.subject in parents]
         self.making_room += first
         self.deletes = [d for d in self.deletes if d.subject not in parents and d.subject not in cleared]

@@ -11,7 +11,7 @@ from deployer.model.manifest import Live, Manifest
 from deployer.model.overrides import Overrides
 from deployer.model.plan import DeleteFile, Plan, RemoveEmptyDirectory, Upload
 from deployer.model.site import Site
-from deployer.planning.changes import apply, compare, fingerprint, restore_vanished
+from deployer.planning.changes import IN_DOUBT, apply, compare, fingerprint, reopen, restore_vanished
 from deployer.planning.facts import Facts
 from deployer.planning.listing import Listing, Presence
 from deployer.planning.planner import Decision, decide
@@ -58,12 +58,17 @@ def plan_on(
     *,
     directories: frozenset[str] = frozenset(),
     overrides: Overrides = NO_OVERRIDES,
+    doubts: tuple[str, ...] = (),
     **facts: Any,
 ) -> Decision:
-    """Observe the server just as far as the planner needs it, then decide."""
+    """Observe the server just as far as the planner needs it, then decide.
+
+    `doubts` are paths that a cut-off deployment may have touched.
+    """
     snapshot = Snapshot(commit=COMMIT.id, files=wanted, plain=True)
     listing = Listing(TARGET, tree_answer(server, directories))
-    changes = restore_vanished(compare(manifest.files, snapshot), manifest, listing)
+    changes = reopen(compare(manifest.files, snapshot), doubts, wanted, before=IN_DOUBT)
+    changes = restore_vanished(changes, manifest, listing)
     everything = frozenset({*directories, *(folder for path in server for folder in parents(path))})
     for change in changes:
         path = site.on_server(change.path)

@@ -346,3 +346,19 @@ def test_the_time_under_the_limit_counts_whole_windows() -> None:
     assert plan.requests[Endpoint.FILES_PATH] == 81
     assert plan.seconds_under_limit(40) == 120
     assert plan.seconds_under_limit(0) == 0
+
+
+def test_a_file_that_was_to_make_room_for_a_folder_goes_first_after_a_cut_too() -> None:
+    """What the cut-off deployment would have created is sent again as an update then."""
+    plan = plan_on({"a": ONE}, site(), manifest({"a": ONE}), {"a/b": ONE}, doubts=("a", "a/b")).plan
+
+    assert [action.kind for action in plan.steps] == ["delete", "update"]
+
+
+@pytest.mark.parametrize(("server", "expected"), [({}, ["create"]), ({"kept": TWO}, [])])
+def test_a_kept_file_whose_upload_was_cut_off_is_given_unless_it_is_there(
+    server: dict[str, FileEntry], expected: list[str]
+) -> None:
+    plan = plan_on(server, site(keep=("kept",)), manifest({}), {"kept": ONE}, doubts=("kept",)).plan
+
+    assert [action.kind for action in plan.steps] == expected
