@@ -79,7 +79,15 @@ class Project:
 
 
 @contextmanager
-def project(folder: Path, *, switches: Switches | None = None) -> Iterator[Project]:
-    options = SandboxOptions(data=folder / "platform", user="alice", port=0, switches=switches or Switches())
+def project(
+    folder: Path, *, switches: Switches | None = None, reload_limit_s: float = 20.0
+) -> Iterator[Project]:
+    options = SandboxOptions(
+        data=folder / "platform",
+        user="alice",
+        port=0,
+        switches=switches or Switches(),
+        reload_limit_s=reload_limit_s,
+    )
     with Sandbox(options) as sandbox:
         yield Project(folder, sandbox, GitRepo(folder / "repo"))
