@@ -105,8 +105,8 @@ class _Run:
             completed = _completed(observation, decision, decision.settled)
             self.record.write(_now_live(completed, before, live, leaving))
             return self.ended(Status.LIVE, plan, None)
-        pending = intent(plan, self.deployment, owner=work.state.owner, who=work.who)
-        claimed = self.record.claim(before, pending, work.pause)
+        pending = intent(observation.facts, plan, self.deployment, owner=work.state.owner, who=work.who)
+        claimed = self.record.claim(replace(before, settings=decision.known), pending, work.pause)
         execution = Execution(
             work, observation, plan, self.deployment.id, decision.settled, self.record, claimed
         )

@@ -24,6 +24,8 @@ from deployer.model.plan import (
     UploadWsgi,
 )
 from deployer.model.site import Site
+from deployer.planning.changes import IN_DOUBT
+from deployer.planning.facts import Facts
 from deployer.pythonanywhere import PythonAnywhere
 
 LEASE = timedelta(minutes=10)
@@ -102,9 +104,16 @@ class Record:
             return None
 
 
-def intent(plan: Plan, deployment: Deployment, *, owner: str, who: str) -> Pending:
-    """What is about to be done, for whoever comes next: us after a kill, or another deployer."""
+def intent(facts: Facts, plan: Plan, deployment: Deployment, *, owner: str, who: str) -> Pending:
+    """What is about to be done, for whoever comes next: us after a kill, or another deployer.
+
+    What an earlier one left in doubt stays there until a deployment is complete, even if this one does
+    nothing about it: the next may want something else again.
+    """
     now = datetime.now(UTC)
+    cut_off = facts.manifest.pending
+    doubtful = (facts.site.on_server(change.path) for change in facts.changes if change.before == IN_DOUBT)
+    written = (a.subject for a in plan.actions if isinstance(a, Upload | DeleteFile | UploadWsgi))
     return Pending(
         deployment=deployment.id,
         owner=owner,
@@ -112,8 +121,9 @@ def intent(plan: Plan, deployment: Deployment, *, owner: str, who: str) -> Pendi
         commit=plan.commit,
         started=now,
         expires=now + LEASE,
-        paths=tuple(a.subject for a in plan.actions if isinstance(a, Upload | DeleteFile | UploadWsgi)),
-        settings=any(isinstance(action, (*SETTINGS_ACTIONS, UploadWsgi)) for action in plan.actions),
+        paths=tuple(dict.fromkeys((*written, *doubtful))),
+        settings=(cut_off is not None and cut_off.settings)
+        or any(isinstance(action, (*SETTINGS_ACTIONS, UploadWsgi)) for action in plan.actions),
         static=tuple(action.mapping for action in plan.actions if isinstance(action, CreateMapping)),
         tasks=tuple(action.task for action in plan.actions if isinstance(action, CreateTask)),
     )

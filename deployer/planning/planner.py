@@ -28,10 +28,13 @@ from deployer.planning.settings import DEFAULT_PYTHON, SettingsPlan, claim_creat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The plan, and what the manifest will say of the settings that need no action."""
+    """The plan, and what the manifest will say beside it."""
 
     plan: Plan
+    known: AppliedSettings
+    """What is ours before the plan is carried out, with the ids that a cut-off deployment never learned."""
     settled: AppliedSettings
+    """What is ours and needs no action."""
     orphans: tuple[str, ...]
 
 
@@ -54,7 +57,7 @@ def decide(facts: Facts) -> Decision:
         notes=(*_moved(facts), *files.notes, *settings.notes, *_virtualenv(facts)),
         needs_record=_needs_record(facts, settings),
     )
-    return Decision(plan=plan, settled=settings.settled, orphans=tuple(sorted(files.orphans)))
+    return Decision(plan=plan, known=applied, settled=settings.settled, orphans=tuple(sorted(files.orphans)))
 
 
 def _wsgi(facts: Facts, before: Iterable[Action]) -> Iterator[Action]:
