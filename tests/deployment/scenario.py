@@ -2,66 +2,106 @@
 
 import requests
 
+from deployer.config import load_site
 from deployer.deployment.live import read_mappings, read_tasks
 from deployer.model.deployment import Status
-from deployer.model.site import (
-    FileRules,
-    HealthCheck,
-    ScheduledTask,
-    StaticMapping,
-    WebAppSettings,
-)
 from tests.deployment.archive import archived
 from tests.deployment.stage import Stage
 
-TARGET = "/home/alice/mysite"
-RULES = FileRules(keep=("kept",))
-HEALTH = HealthCheck(contains="this is version", timeout_s=10)
 CODE = """
 def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"this is version {number}"]
 """
+CONFIG = """
+[app]
+target = "~/mysite"
+wsgi = "wsgi.py"
+
+[files]
+keep = ["kept"]
+
+[health]
+contains = "this is version"
+timeout = "10s"
+"""
+SETTINGS = (
+    """
+[[static]]
+url = "/static/"
+path = "one"
+[[static]]
+url = "/old/"
+path = "old"
+[[task]]
+name = "nightly"
+command = "true"
+at = "04:10"
+[[task]]
+name = "twin"
+command = "true"
+at = "04:10"
+[[task]]
+name = "other twin"
+command = "true"
+at = "04:10"
+""",
+    """
+[[static]]
+url = "/static/"
+path = "two"
+[[static]]
+url = "/new/"
+path = "new"
+[[task]]
+name = "nightly"
+command = "false"
+at = "04:10"
+[[task]]
+name = "twin"
+command = "true"
+at = "04:10"
+[[task]]
+name = "new"
+command = "true"
+at = "04:10"
+""",
+    """
+[[static]]
+url = "/static/"
+path = "three"
+[[static]]
+url = "/old/"
+path = "old again"
+[[task]]
+name = "nightly"
+command = "echo three"
+at = "05:10"
+[[task]]
+name = "other twin"
+command = "true"
+at = "04:10"
+""",
+)
+WORKING_DIRECTORIES = ("/home/alice/one", "/home/alice/two", "/home/alice/three")
 VERSIONS: tuple[dict[str, str | None], ...] = (
     {"a": "one", ".hidden": "one", "kept": "given once", "swap": "a file", "nest/in": "below a folder"},
     {"a": "two", ".hidden": None, "swap": None, "swap/in": "a folder", "nest/in": None, "nest": "a file"},
     {"a": "three", ".hidden": "three", "swap/in": None, "swap": "a file again", "new/b": "three"},
 )
-"""What each commits, beside the WSGI file: files come, change and go, and swap places with folders."""
-
-
-def _task(name: str, command: str = "true", hour: int = 4) -> ScheduledTask:
-    return ScheduledTask(name=name, command=command, interval="daily", hour=hour, minute=10)
-
-
-def _mapping(url: str, folder: str) -> StaticMapping:
-    return StaticMapping(url=url, path=f"{TARGET}/{folder}")
-
-
-STATIC = (
-    (_mapping("/static/", "one"), _mapping("/old/", "old")),
-    (_mapping("/static/", "two"), _mapping("/new/", "new")),
-    (_mapping("/static/", "three"), _mapping("/old/", "old again")),
-)
-TASKS = (
-    (_task("nightly"), _task("twin"), _task("other twin")),
-    (_task("nightly", "false"), _task("twin"), _task("new")),
-    (_task("nightly", "echo three", 5), _task("other twin")),
-)
-WORKING_DIRECTORY = (None, TARGET, "/home/alice")
+"""What each commits, beside code and configuration: files come, change, go, and swap places with folders."""
 
 
 def commit_version(place: Stage, number: int) -> None:
     """Commit one of the three, counted from 1; from now on it is what the stage deploys."""
     index = number - 1
-    place.repo.commit({"wsgi.py": CODE.format(number=number), **VERSIONS[index]}, f"Version {number}")
-    webapp = WebAppSettings(source_directory=TARGET, working_directory=WORKING_DIRECTORY[index])
-    place.change_site(**fields(), webapp=webapp, static=STATIC[index], tasks=TASKS[index])
-
-
-def fields() -> dict[str, object]:
-    """What all versions have in common."""
-    return {"files": RULES, "wsgi": "wsgi.py", "health": HEALTH}
+    working_directory = f'working_directory = "{WORKING_DIRECTORIES[index]}"\n'
+    config = CONFIG.replace("[app]\n", f"[app]\n{working_directory}") + SETTINGS[index]
+    code = CODE.format(number=number)
+    place.repo.commit(
+        {"pythonanywhere.toml": config, "wsgi.py": code, **VERSIONS[index]}, f"Version {number}"
+    )
+    place.site = load_site(config.encode(), "a test", username="alice", host=place.sandbox.url)
 
 
 def check_live(place: Stage, number: int) -> None:
@@ -72,12 +112,9 @@ def check_live(place: Stage, number: int) -> None:
         mappings = [item.mapping for item in read_mappings(work.api, place.site)]
         tasks = [item.task for item in read_tasks(work.api)]
         wsgi = work.api.files.read(place.site.wsgi_path)
-    assert webapp.source_directory == TARGET
-    assert WORKING_DIRECTORY[number - 1] in {None, webapp.working_directory}
-    assert sorted(mappings, key=lambda mapping: mapping.url) == sorted(
-        place.site.static, key=lambda mapping: mapping.url
-    )
-    assert sorted(tasks, key=lambda task: task.name) == sorted(place.site.tasks, key=lambda task: task.name)
+    assert webapp.working_directory == WORKING_DIRECTORIES[number - 1]
+    assert sorted(map(str, mappings)) == sorted(map(str, place.site.static))
+    assert sorted(map(str, tasks)) == sorted(map(str, place.site.tasks))
     assert wsgi.decode() == CODE.format(number=number)
     assert answer(place) == f"this is version {number}"
 
