@@ -35,12 +35,11 @@ class Outcome:
 
 
 class NotWell(NeedsPerson):
-    """Everything was sent and reloaded, and the site does not answer as it should."""
+    """A commit is on the server with which the site does not answer as it should."""
 
-    def __init__(self, message: str, *, commit: Commit, previous: Live | None) -> None:
-        super().__init__(
-            message, left=f"All files of {commit.short} are on the server and the site runs them."
-        )
+    def __init__(self, message: str, *, left: str, failed: Failed, previous: Live | None) -> None:
+        super().__init__(message, left=left)
+        self.failed = failed
         self.previous = previous
 
 
@@ -64,8 +63,10 @@ def attempt(
         plan = decision.plan
         log.info("planned", actions=dict(plan.counts()), bytes=plan.bytes_sent, notes=len(plan.notes))
         work.state.plan(run.deployment, plan.as_json(per_minute=work.requests_per_minute))
-        failed_before = () if leaving else tuple(_quarantine(observation, overrides))
-        if refusals := (*failed_before, *plan.refusals):
+        failed = None if leaving else _failed_before(observation, overrides)
+        if failed is not None and _is_half_back(observation):
+            raise _still_there(work, failed, observation.facts.manifest)
+        if refusals := (*_quarantine(failed), *plan.refusals):
             raise Refused(refusals)
         if plan.is_noop:
             return run.ended(Status.UNCHANGED, plan, None)
@@ -75,10 +76,33 @@ def attempt(
         return run.carry_out(observation, decision, leaving)
 
 
-def _quarantine(observation: Observation, overrides: Overrides) -> Iterator[str]:
-    """A commit that failed is not tried again by itself: every run of a timer would take the site down."""
+def _failed_before(observation: Observation, overrides: Overrides) -> Failed | None:
+    """What is recorded of this commit's failure, unless it shall be tried again in spite of it."""
     failed = observation.facts.manifest.failed
-    if failed is not None and failed.commit == observation.facts.commit.id and not overrides.force:
+    return failed if failed and failed.commit == observation.facts.commit.id and not overrides.force else None
+
+
+def _is_half_back(observation: Observation) -> bool:
+    """Whether the way back from a commit that failed was cut off."""
+    manifest, live = observation.facts.manifest, observation.facts.manifest.live
+    if live is None or live.commit == observation.facts.commit.id or observation.busy:
+        return False
+    return manifest.commit != live.commit or manifest.pending is not None
+
+
+def _still_there(work: SiteWork, failed: Failed, manifest: Manifest) -> NotWell:
+    return NotWell(
+        f"commit {failed.commit[:10]} {failed.reason} (deployment {failed.deployment}), "
+        "and putting back what was live before was cut off",
+        left=f"{work.site.domain} was left between the two.",
+        failed=failed,
+        previous=manifest.live,
+    )
+
+
+def _quarantine(failed: Failed | None) -> Iterator[str]:
+    """A commit that failed is not tried again by itself: every run of a timer would take the site down."""
+    if failed is not None:
         yield (
             f"commit {failed.commit[:10]} {failed.reason} (deployment {failed.deployment}): "
             "deploy a newer commit, or pass --force to try this one again"
@@ -188,7 +212,8 @@ class _Run:
             reason=f"did not answer as it should: {answer.problem}",
         )
         text = f"{self.work.site.domain} does not answer as it should: {answer.problem}\n{evidence}"
-        error = NotWell(text, commit=self.commit, previous=completed.live)
+        left = f"All files of {self.commit.short} are on the server and the site runs them."
+        error = NotWell(text, left=left, failed=failed, previous=completed.live)
         try:
             self.record.write(replace(completed, failed=failed))
         except ApiError as unwritten:

@@ -90,8 +90,7 @@ def _put_back(work: SiteWork, commit: Commit, failure: NotWell) -> DeployerError
     log.warning("rolling_back", to=previous.commit, left=commit.id)
     try:
         before = work.repository.resolve(previous.commit)
-        failed = Record(work.site, work.api).read().failed
-        outcome = attempt(work.at(before), before, PUT_BACK, leaving=failed)
+        outcome = attempt(work.at(before), before, PUT_BACK, leaving=failure.failed)
     except DeployerError as error:
         return NeedsPerson(
             f"{failure.message}\nPutting {previous.commit[:10]} back failed too: {error.message}",

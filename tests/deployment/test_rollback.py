@@ -173,3 +173,38 @@ def test_force_deploys_the_same_commit_again_and_mends_settings_that_somebody_ch
     outcome = place.sync(overrides=FORCE)
 
     assert outcome.plan.counts() == {"create-static": 1, "reload": 1}
+
+
+def refuse(place: Stage, path: str, *, after: int, times: int | None = 1) -> None:
+    """The platform says no to an upload, after so many of that path."""
+    effect = Effect(kind="status", status=400, json={"detail": "no"})
+    place.sandbox.faults.add(Fault(effect=effect, method="POST", path=path, after=after, times=times))
+
+
+def test_a_way_back_that_was_cut_off_is_finished_by_the_next_run_of_the_bad_commit(place: Stage) -> None:
+    place.repo.commit({"wsgi.py": WSGI, "a": "x"})
+    place.sync()
+    before = place.on_disk()
+    place.repo.commit({"wsgi.py": BROKEN, "a": "y"})
+    refuse(place, r"_wsgi\.py$", after=1)
+    with pytest.raises(NeedsPerson, match="failed too"):
+        place.sync()
+
+    with pytest.raises(RolledBack, match="was cut off"):
+        place.sync()
+
+    assert place.on_disk() == before
+    with pytest.raises(Refused, match="--force"):
+        place.sync()
+
+
+def test_a_commit_whose_failure_could_not_be_recorded_is_not_tried_again_either(place: Stage) -> None:
+    place.repo.commit({"wsgi.py": WSGI})
+    place.sync()
+    place.repo.commit({"wsgi.py": BROKEN})
+    refuse(place, r"manifest\.json$", after=1)
+    with pytest.raises(RolledBack):
+        place.sync()
+
+    with pytest.raises(Refused, match="--force"):
+        place.sync()
