@@ -7,13 +7,15 @@ from deployer.deployment.apply_settings import SettingsChange
 from deployer.deployment.observe import Observation
 from deployer.deployment.record import Record
 from deployer.deployment.site_work import SiteWork
-from deployer.errors import ApiError, Interrupted, NeedsPerson, SiteBusy
+from deployer.errors import ApiError, Interrupted, NeedsPerson, NoAnswer, NotFound, SiteBusy
 from deployer.events import log
 from deployer.model.deployment import Step
+from deployer.model.digest import blob_digest
 from deployer.model.files import FileEntry
 from deployer.model.manifest import AppliedSettings, Manifest
 from deployer.model.plan import (
     Action,
+    CreateFile,
     DeleteFile,
     KeepWsgiCopy,
     Plan,
@@ -82,7 +84,9 @@ class Execution:
             case Upload():
                 self._fence(action.subject)
                 with self.observation.contents.open(action.path) as content:
-                    files.write(action.subject, content, action.entry.size)
+                    is_new = files.write(action.subject, content, action.entry.size)
+                if isinstance(action, CreateFile) and not is_new:
+                    self._check_arrived(action)
                 return action.entry
             case UploadWsgi():
                 files.write(action.subject, self.observation.wsgi or b"")
@@ -98,6 +102,22 @@ class Execution:
             case _:
                 self.settings.carry_out(action)
         return None
+
+    def _check_arrived(self, action: CreateFile) -> None:
+        """The platform says 201 for a new file and 200 for one that was there (help page "API").
+
+        A 200 where nothing was comes of an upload whose first answer was lost, or from something in
+        between that answers for the platform. Raises NoAnswer when the file is not there.
+        """
+        try:
+            content: bytes | None = self.work.api.files.read(action.subject)
+        except NotFound:
+            content = None
+        if content is None or blob_digest(content, like=action.entry.digest) != action.entry.digest:
+            raise NoAnswer(
+                f"{action.subject} was sent and taken, but is not there as it was sent",
+                hint="Something between here and the platform answers for it. Run it again.",
+            )
 
     def _fence(self, path: str) -> None:
         """Whatever the plan says: no file action ever leaves the target."""

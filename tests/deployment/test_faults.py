@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -85,3 +86,20 @@ def deploy_in_two_runs(place: Stage) -> bool:
     ((_, fired),) = place.sandbox.faults.list()
     place.sandbox.faults.clear()
     return fired > 0
+
+
+@pytest.mark.parametrize("kind", ["html", "empty"])
+def test_a_new_file_that_only_something_in_between_took_is_not_called_live(
+    tmp_path: Path, kind: Literal["html", "empty"]
+) -> None:
+    """An empty 200 is the platform's own answer to an update; a new file gets another."""
+    with at_version(tmp_path, 1) as place:
+        effect = Effect(kind=kind)
+        place.sandbox.faults.add(Fault(effect=effect, method="POST", path="/mysite/a$", times=6))
+
+        with pytest.raises(DeployerError):
+            place.sync()
+        place.sandbox.faults.clear()
+        place.sync()
+
+        check_live(place, 1)
