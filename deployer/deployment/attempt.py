@@ -127,7 +127,7 @@ class _Run:
         live = Live(commit=self.commit.id, deployment=self.deployment.id, since=datetime.now(UTC))
         if not plan.actions:
             completed = _completed(observation, decision, decision.settled)
-            self.record.write(_now_live(completed, before, live, leaving))
+            self.record.write_unclaimed(_now_live(completed, before, live, leaving))
             return self.ended(Status.LIVE, plan, None)
         pending = intent(observation.facts, plan, self.deployment, owner=work.state.owner, who=work.who)
         claimed = self.record.claim(replace(before, settings=decision.known), pending, work.pause)

@@ -61,6 +61,11 @@ class Record:
                 "downloaded and compared, not overwritten.",
             ) from error
 
+    def write_unclaimed(self, manifest: Manifest) -> None:
+        """For a record that is all there is to write. Raises SiteBusy when it changed since it was read."""
+        self._check_unchanged()
+        self.write(manifest)
+
     def write(self, manifest: Manifest) -> None:
         self.api.files.write(self.site.manifest_path, manifest.dump())
 
@@ -69,11 +74,7 @@ class Record:
 
         `manifest` is what the plan was made from; the last `read` of this record must have given it.
         """
-        seen = self._seen
-        if time.monotonic() - self._seen_at > FRESH_S:
-            there = self.read()
-            if self._seen != seen:
-                raise busy(self.site.domain, there.pending)
+        self._check_unchanged()
         claimed = manifest.with_pending(pending)
         self.write(claimed)
         pause(SETTLE_S)
@@ -91,6 +92,14 @@ class Record:
         self.write(renewed)
         log.info("claim_renewed", until=(datetime.now(UTC) + LEASE).isoformat())
         return renewed
+
+    def _check_unchanged(self) -> None:
+        """Nothing is written on the strength of an old reading."""
+        seen = self._seen
+        if time.monotonic() - self._seen_at > FRESH_S:
+            there = self.read()
+            if self._seen != seen:
+                raise busy(self.site.domain, there.pending)
 
     def _check_ours(self, pending: Pending) -> None:
         there = self.read().pending

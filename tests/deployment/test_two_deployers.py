@@ -161,3 +161,18 @@ def test_our_own_cut_off_deployment_never_locks_us_out(place: Stage) -> None:
     place.sandbox.disk.write(place.site.manifest_path, text)
 
     assert place.sync().deployment.status is Status.LIVE
+
+
+def test_a_record_that_needs_no_claim_does_not_wipe_out_somebody_elses(place: Stage) -> None:
+    place.repo.commit({"wsgi.py": WSGI})
+    place.sync()
+    with place.work() as work:
+        ours = Record(place.site, work.api)
+        manifest = ours.read()
+        ours._seen_at -= 60
+        theirs = claim(place, expires_in=timedelta(minutes=5))
+
+        with pytest.raises(SiteBusy, match="bob@laptop"):
+            ours.write_unclaimed(manifest)
+
+    assert place.manifest().pending == theirs.pending
