@@ -1,0 +1,214 @@
+"""Whatever happens to a site in whatever order: a run that says that it is live has told the truth."""
+
+import shutil
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from tempfile import mkdtemp
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from deployer.deployment.deploy import unlock
+from deployer.deployment.live import read_mappings
+from deployer.deployment.verify import verify
+from deployer.errors import DeployerError, Interrupted
+from deployer.model.deployment import Status
+from deployer.model.overrides import Overrides
+from deployer.model.site import MaxDelete, ScheduledTask, Site, StaticMapping
+from deployer.sandbox import Effect, Fault
+from tests.deployment.archive import archived
+from tests.deployment.stage import PLAIN, WSGI, Stage, stage
+
+PATHS = ("a", "b", ".c", "d/e", "d/.f", "g")
+CONTENTS = ("one", "two", "three")
+FOREIGN = {"theirs": "not ours", "d/theirs": "not ours either"}
+MACHINES = ("here", "there")
+FILES = replace(PLAIN, max_delete=MaxDelete(share=1.0))
+TREES = st.dictionaries(st.sampled_from(PATHS), st.sampled_from(CONTENTS), min_size=1)
+MAPPINGS = st.sampled_from([None, "one", "two"])
+TASKS = st.sets(st.sampled_from(["true", "false"]))
+EFFECTS = st.sampled_from(
+    [
+        Effect(kind="status", status=400, json={"detail": "no"}),
+        Effect(kind="status", status=400, json={"detail": "no"}, when="after"),
+        Effect(kind="status", status=500, when="after"),
+        Effect(kind="status", status=429, retry_after=1),
+        Effect(kind="cut"),
+        Effect(kind="cut", when="after"),
+        Effect(kind="html"),
+        Effect(kind="half"),
+    ]
+)
+
+
+class Deployments(RuleBasedStateMachine):
+    """One site, two machines that deploy it, and people with hands."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(mkdtemp(prefix="deployments-"))
+        self.opened = ExitStack()
+        self.opened.callback(shutil.rmtree, self.folder)
+        self.place: Stage = self.opened.enter_context(
+            stage(self.folder, files=FILES, wsgi="wsgi.py", plan="paid")
+        )
+        self.tree: set[str] = set()
+        self.foreign: dict[str, str] = {}
+        self.spoilt: set[str] = set()
+        """What somebody changed by hand since it was last sent, for all that anybody can see."""
+
+    def teardown(self) -> None:
+        self.opened.close()
+
+    @initialize(tree=TREES, mapping=MAPPINGS, tasks=TASKS)
+    def begin(self, tree: dict[str, str], mapping: str | None, tasks: set[str]) -> None:
+        self.commit(tree, mapping, tasks)
+
+    @rule(tree=TREES, mapping=MAPPINGS, tasks=TASKS)
+    def commit(self, tree: dict[str, str], mapping: str | None, tasks: set[str]) -> None:
+        """Each commit says anew what the site is."""
+        place = self.place
+        static = () if mapping is None else (StaticMapping(url="/static/", path=f"/home/alice/{mapping}"),)
+        place.change_site(
+            static=static,
+            tasks=tuple(
+                ScheduledTask(name=command, command=command, interval="daily", hour=4, minute=10)
+                for command in sorted(tasks)
+            ),
+        )
+        gone = dict.fromkeys(self.tree - tree.keys())
+        commit = place.repo.commit({"wsgi.py": WSGI, **gone, **tree}, "A change")
+        place.sites[commit] = place.site
+        self.tree = set(tree)
+
+    @rule(machine=st.sampled_from(MACHINES), force=st.booleans())
+    def sync(self, machine: str, force: bool) -> None:
+        self.run(machine, Overrides(force=force))
+
+    @rule(machine=st.sampled_from(MACHINES), number=st.integers(1, 25), effect=EFFECTS)
+    def sync_with_a_fault(self, machine: str, number: int, effect: Effect) -> None:
+        self.place.sandbox.requests.wait_idle()
+        self.place.sandbox.requests.reset()
+        self.place.sandbox.faults.add(Fault(effect=effect, number=number))
+        self.run(machine, Overrides())
+
+    @rule(machine=st.sampled_from(MACHINES), checks=st.integers(1, 25))
+    def sync_that_is_stopped(self, machine: str, checks: int) -> None:
+        left = iter(range(checks))
+
+        def stop() -> None:
+            if next(left, None) is None:
+                raise Interrupted("stopped")
+
+        self.place.check_stop = stop
+        self.run(machine, Overrides())
+
+    @rule(machine=st.sampled_from(MACHINES))
+    def rollback(self, machine: str) -> None:
+        self.place.state = machine
+        before = self.place.manifest().previous
+        try:
+            outcome = self.place.rollback()
+        except DeployerError:
+            return
+        assert before is not None
+        assert outcome.deployment.commit == before.commit
+        self.check_truth(before.commit)
+
+    @rule(machine=st.sampled_from(MACHINES))
+    def settle(self, machine: str) -> None:
+        """Whatever has happened: who asks for it with force, and breaks the claim of a dead one, gets it."""
+        self.unlock()
+        assert self.run(machine, Overrides(force=True)) is None
+
+    @rule(machine=st.sampled_from(MACHINES))
+    def lose_the_state(self, machine: str) -> None:
+        shutil.rmtree(self.folder / machine, ignore_errors=True)
+
+    @rule()
+    def unlock(self) -> None:
+        with self.place.work() as work:
+            unlock(work)
+
+    @rule(path=st.sampled_from(sorted(FOREIGN)))
+    def somebody_adds_a_file(self, path: str) -> None:
+        if not (self.place.target / "d").is_file():
+            self.place.put(path, FOREIGN[path])
+            self.foreign[path] = FOREIGN[path]
+
+    @rule(path=st.sampled_from(PATHS))
+    def somebody_changes_a_file(self, path: str) -> None:
+        if (self.place.target / path).is_file():
+            self.place.put(path, "by hand")
+            self.spoilt.add(path)
+
+    @rule(path=st.sampled_from(PATHS))
+    def somebody_deletes_a_file(self, path: str) -> None:
+        if (self.place.target / path).is_file():
+            (self.place.target / path).unlink()
+            self.spoilt.add(path)
+
+    @rule()
+    def somebody_deletes_tasks(self) -> None:
+        with self.place.work() as work:
+            for task in work.api.schedule.list():
+                work.api.schedule.delete(task.id)
+                self.spoilt.add(f"task {task.command}")
+
+    def run(self, machine: str, overrides: Overrides) -> DeployerError | None:
+        """One run, without faults afterwards; its error, unless it claims success and tells the truth."""
+        self.place.state = machine
+        try:
+            outcome = self.place.sync(overrides=overrides)
+        except DeployerError as error:
+            return error
+        finally:
+            self.place.sandbox.faults.clear()
+            self.place.check_stop = lambda: None
+        assert outcome.deployment.status in {Status.LIVE, Status.UNCHANGED}
+        self.check_truth(outcome.deployment.commit)
+        return None
+
+    def check_truth(self, commit: str) -> None:
+        """Ours is as the commit says, but for what somebody changed by hand: that, `verify` names."""
+        place, site = self.place, self.place.sites[commit]
+        manifest = place.manifest()
+        assert manifest.pending is None
+        assert manifest.commit == commit
+        wrong = self.wrong_files(commit) | self.wrong_tasks(site)
+        assert wrong <= self.spoilt
+        with place.work() as work:
+            named = {difference.subject for difference in verify(work).differences}
+            assert len(work.api.webapps.list()) == 1
+            assert tuple(item.mapping for item in read_mappings(work.api, site)) == site.static
+        assert named == wrong
+        self.spoilt = wrong
+
+    def wrong_files(self, commit: str) -> set[str]:
+        """Paths that do not hold what `git archive` has, foreign ones apart."""
+        there, wanted = self.place.on_disk(), archived(self.place.repo, commit, "", ())
+        assert wanted is not None
+        assert {path: there.pop(path).decode() for path in self.foreign} == self.foreign
+        return {path for path in {*there, *wanted} if there.get(path) != wanted.get(path)}
+
+    def wrong_tasks(self, site: Site) -> set[str]:
+        """Tasks that are not there. What is there is wanted, and there once."""
+        with self.place.work() as work:
+            there = [task.command for task in work.api.schedule.list()]
+        wanted = {task.command for task in site.tasks}
+        assert len(there) == len(set(there))
+        assert set(there) <= wanted
+        return {f"task {command}" for command in wanted - set(there)}
+
+
+TestDeployments = Deployments.TestCase
+TestDeployments.settings = settings(
+    max_examples=settings().max_examples // 4,  # a profile with more examples has more here too
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # to make a history small takes minutes
+    stateful_step_count=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
