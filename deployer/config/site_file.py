@@ -62,8 +62,9 @@ class FilesTable(Table):
     keep: Annotated[tuple[Pattern, ...], Field(strict=False, examples=[["media/", "*.sqlite3"]])] = ()
     """Never overwritten and never deleted on the server. Relative to `app.target`."""
     prune: Prune = "managed"
-    """What is deleted on the server: "managed", only what was once shipped; "all", everything that is
-    not in the commit; "never", nothing."""
+    """What is deleted on the server: "managed", only what was once shipped; "all", everything that
+    the platform's tree names and the commit does not ship (no dot-files, nothing behind links); "never",
+    nothing."""
     max_delete: Deletes = Field(
         default=MaxDelete(), json_schema_extra={"default": "50%"}, examples=["50%", 20]
     )

@@ -106,9 +106,9 @@ def _settings(work: SiteWork, commit: Commit) -> tuple[AppliedSettings, tuple[st
     )
     tasks = tuple(
         replace(item, task=wanted)
-        for item in (read_tasks(api) if site.tasks else ())
+        for item in (read_tasks(api, site) if site.tasks else ())
         for wanted in site.tasks
-        if same_task(item.task, wanted)
+        if same_task(item.task, wanted) and item.task.name in {"", wanted.name}
     )
     wsgi = _wsgi_digest(work, commit)
     words = [
@@ -144,7 +144,6 @@ def live_site(api: PythonAnywhere, domain: str) -> LiveSite:
     app = next((app for app in api.webapps.list() if app.domain_name.lower() == domain.lower()), None)
     if app is None:
         raise UsageError(f"there is no web app {domain} to adopt", hint="`deployer init` starts a new one.")
-    tasks = enumerate(read_tasks(api), start=1)
     return LiveSite(
         domain=app.domain_name,
         python=app.python_version,
@@ -154,7 +153,7 @@ def live_site(api: PythonAnywhere, domain: str) -> LiveSite:
         force_https=app.force_https,
         static=tuple((item.url or "", item.path or "") for item in api.static_files.list(app.domain_name)),
         tasks=tuple(
-            (item.task.name or f"task-{number}", item.task.command, item.task.hour, item.task.minute)
-            for number, item in tasks
+            (task.description or f"task-{task.id}", task.command or "", task.hour, task.minute or 0)
+            for task in api.schedule.list()
         ),
     )

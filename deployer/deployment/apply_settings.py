@@ -20,7 +20,7 @@ from deployer.model.plan import (
     UpdateTask,
 )
 from deployer.model.site import ScheduledTask, StaticMapping
-from deployer.planning.settings import LiveSettings, same_mapping, same_task
+from deployer.planning.settings import LiveSettings, is_announced, same_mapping
 
 CREATION_TRIES = 3
 Created = TypeVar("Created")
@@ -80,7 +80,7 @@ class SettingsChange:
         )
 
     def _create_task(self, task: ScheduledTask) -> int:
-        api = self.work.api
+        api, site = self.work.api, self.work.site
         known = {item.id for item in (*self.applied.tasks, *self.live.tasks)}
         return _created(
             lambda: (
@@ -90,10 +90,12 @@ class SettingsChange:
                     hour=task.hour,
                     minute=task.minute,
                     enabled=task.enabled,
-                    description=task.name,
+                    description=self.work.site.task_label(task.name),
                 ).id
             ),
-            lambda: _new_one(((item.id, item.task) for item in read_tasks(api)), known, task, same_task),
+            lambda: _new_one(
+                ((item.id, item.task) for item in read_tasks(api, site)), known, task, is_announced
+            ),
         )
 
     def _update_task(self, id_: int, task: ScheduledTask) -> None:
@@ -103,7 +105,7 @@ class SettingsChange:
             id_,
             command=task.command,
             enabled=task.enabled,
-            description=task.name,
+            description=self.work.site.task_label(task.name),
             interval=task.interval,
             minute=task.minute,
             **at_hour,

@@ -256,7 +256,7 @@ def _completed(observation: Observation, decision: Decision, applied: AppliedSet
         commit=facts.commit.id,
         rules=fingerprint(facts.site.files),
         plain=facts.plain,
-        files=apply(facts.manifest.files, facts.changes),
+        files=apply(facts.manifest.files, (c for c in facts.changes if c.path not in decision.kept)),
         orphans=decision.orphans,
         settings=replace(applied, wsgi=facts.wsgi.digest if facts.wsgi else applied.wsgi),
         pending=None,

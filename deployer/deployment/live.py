@@ -23,7 +23,7 @@ def read_settings(work: SiteWork, doubt: InDoubt) -> LiveSettings:
         webapp_exists=exists,
         webapp=webapp_settings(webapp) if webapp else WebAppSettings(),
         static=read_mappings(api, site) if doubt.static and exists else (),
-        tasks=read_tasks(api) if doubt.tasks else (),
+        tasks=read_tasks(api, site) if doubt.tasks else (),
         wsgi=_read_wsgi(work) if doubt.wsgi and exists else None,
         virtualenv_exists=_virtualenv_exists(work) if doubt.webapp else None,
     )
@@ -42,14 +42,17 @@ def read_mappings(api: PythonAnywhere, site: Site) -> tuple[AppliedMapping, ...]
     )
 
 
-def read_tasks(api: PythonAnywhere) -> tuple[AppliedTask, ...]:
-    return tuple(AppliedTask(id=item.id, task=_scheduled(item)) for item in api.schedule.list())
+def read_tasks(api: PythonAnywhere, site: Site) -> tuple[AppliedTask, ...]:
+    """Every task of the account; those with this site's label by their names, all others without."""
+    return tuple(AppliedTask(id=item.id, task=_scheduled(item, site)) for item in api.schedule.list())
 
 
-def _scheduled(item: Task) -> ScheduledTask:
+def _scheduled(item: Task, site: Site) -> ScheduledTask:
+    name, _, domain = (item.description or "").rpartition(" (")
+    is_ours = f"{name} ({domain}" == site.task_label(name)
     hourly = item.interval == "hourly"
     return ScheduledTask(
-        name=item.description or "",
+        name=name if is_ours else "",
         command=item.command or "",
         interval="hourly" if hourly else "daily",
         hour=None if hourly else item.hour,

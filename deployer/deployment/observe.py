@@ -76,6 +76,7 @@ def observe(
         shipped=wanted.shipped,
         listing=listing,
         heads=_heads(contents, changes),
+        tree_shows_hidden=survey.tree_shows_hidden(),
         identical=survey.identical(wanted.manifest),
         wsgi=entry,
         wsgi_digest_live=blob_digest(live.wsgi, like=commit.id) if live.wsgi is not None else None,
@@ -138,8 +139,18 @@ class Survey:
             path = self.site.on_server(change.path)
             if change.after is not None and self.listing.presence(path) is Presence.DIRECTORY:
                 self._walk(path)
-        if self.site.files.prune == "all" and self.changes:
-            self._walk(self.site.target)
+
+    def tree_shows_hidden(self) -> bool:
+        """Whether this platform's tree names dot-files, and so perhaps links, which it should leave out.
+
+        Our own record stands in a dot-folder of the home: either the home's tree names that or not.
+        """
+        return self._is_mirror() and f"{self.site.home}/.deployer/" in self.work.api.files.tree(
+            self.site.home
+        )
+
+    def _is_mirror(self) -> bool:
+        return self.site.files.prune == "all" and bool(self.changes)
 
     def settle_orphans(self, orphans: tuple[str, ...]) -> None:
         """Files that an earlier `prune = "never"` left behind are ours to delete, once they are proven."""
@@ -190,13 +201,25 @@ class Survey:
             self._list(directory)
 
     def _walk(self, top: str) -> None:
+        """List a folder that was ours and what is below it; never into somebody's link, which is listed
+        like what it points to, but which the tree does not name.
+        """
+        ours = {self.site.on_server(change.path) for change in self.changes}
         below = [top]
         while below:
             directory = below.pop()
             if not self.listing.was_listed(directory):
                 self._list(directory)
-            entries = self.listing.contents(directory) or {}
-            below += [f"{directory}/{name}" for name, kind in entries.items() if kind == "directory"]
+            folders = (
+                f"{directory}/{name}"
+                for name, kind in (self.listing.contents(directory) or {}).items()
+                if kind == "directory"
+            )
+            below += [
+                folder
+                for folder in folders
+                if self.listing.is_shown(folder) or any(path.startswith(f"{folder}/") for path in ours)
+            ]
 
     def _list(self, directory: str) -> None:
         self.work.check_stop()

@@ -151,7 +151,7 @@ def _mappings(work: SiteWork, applied: AppliedSettings) -> Iterator[Difference]:
 
 
 def _tasks(work: SiteWork, applied: AppliedSettings) -> Iterator[Difference]:
-    there = {item.id: item.task for item in read_tasks(work.api)} if applied.tasks else {}
+    there = {item.id: item.task for item in read_tasks(work.api, work.site)} if applied.tasks else {}
     for item in applied.tasks:
         task = there.get(item.id)
         if task is None or not same_task(task, item.task):

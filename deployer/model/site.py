@@ -126,6 +126,10 @@ class Site:
         """
         return f"/var/www/{self.domain.lower().replace('.', '_')}_wsgi.py"
 
+    def task_label(self, name: str) -> str:
+        """A task's description on the platform: tasks belong to the account, so it names the site, too."""
+        return f"{name} ({self.domain})"
+
     def on_server(self, path: str) -> str:
         """The absolute server path of a path relative to the target."""
         return f"{self.target}/{path}"

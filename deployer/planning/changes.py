@@ -17,8 +17,8 @@ SPOILT = "spoilt"
 
 
 def fingerprint(rules: FileRules) -> str:
-    """Identifies the rules that choose what a commit ships; two equal ones choose alike."""
-    chosen = json.dumps([rules.source, rules.exclude], ensure_ascii=False)
+    """Identifies the rules that choose what a commit sends; two equal ones choose alike."""
+    chosen = json.dumps([rules.source, rules.exclude, rules.keep], ensure_ascii=False)
     return hashlib.sha256(chosen.encode()).hexdigest()[:16]
 
 

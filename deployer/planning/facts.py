@@ -25,6 +25,8 @@ class Facts:
     listing: Listing
     heads: Mapping[str, bytes] = field(default_factory=dict)
     """First bytes of the files that would be sent."""
+    tree_shows_hidden: bool = False
+    """Whether the platform's tree names dot-files, and so perhaps links as well."""
     identical: frozenset[str] = frozenset()
     """Paths that are not recorded as ours but were found to hold just what is wanted."""
     wsgi: FileEntry | None = None

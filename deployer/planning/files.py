@@ -38,6 +38,8 @@ class FilePlan:
         self.deletes: list[DeleteFile] = []
         self.notes: list[Note] = []
         self.in_the_way: list[str] = []
+        self.kept: set[str] = set()
+        """Changes that are not carried out: what is recorded of these paths stays recorded."""
         self.orphans = set(facts.manifest.orphans)
         self.leaving = (
             set()
@@ -85,6 +87,7 @@ class FilePlan:
         if change.after is not None and not_given and missing and not self._file_above(path):
             self._create(change, change.after, "keep: given once, the site's own from then on")
         else:
+            self.kept.add(change.path)
             self.notes.append(Note(subject=path, reason="keep: left as it is on the server"))
 
     def _gone(self, change: Change) -> None:
@@ -123,6 +126,8 @@ class FilePlan:
             )
         elif change.path in self.facts.manifest.files:
             pass  # the tree did not show it, its own folder's listing does: it never went
+        elif change.path in self.facts.manifest.orphans:
+            self._update(change, entry, "shipped again, it was left behind before")
         elif change.path in self.facts.identical:
             self.notes.append(Note(subject=path, reason="was there already with this content; ours now"))
         elif self.facts.overrides.overwrite:
@@ -148,6 +153,9 @@ class FilePlan:
         listing = self.facts.listing
         files = [path for path in listing.files() if path.startswith(below)]
         foreign = [path for path in files if path.removeprefix(f"{self.site.target}/") not in self.leaving]
+        foreign += [
+            path for path in listing.directories() if path.startswith(below) and not listing.was_listed(path)
+        ]
         if foreign:
             self.in_the_way.extend(foreign)
             return
@@ -192,19 +200,25 @@ class FilePlan:
                     self.deletes.append(DeleteFile(subject=subject, reason="left behind by an earlier prune"))
         self.orphans.clear()
         if rules.prune == "all":
-            self.deletes += [
-                DeleteFile(subject=self.site.on_server(path), reason='not in the commit (prune = "all")')
-                for path in self._unshipped()
-                if path not in self.keep and path not in NEVER_PRUNED
-            ]
+            self._mirror()
+
+    def _mirror(self) -> None:
+        """Give up what the commit does not ship, as far as it is certain that no link leads out to it."""
+        extra = [p for p in self._unshipped() if p not in self.keep and p not in NEVER_PRUNED]
+        if extra and self.facts.tree_shows_hidden:
+            reason = 'left: this platform lists links like folders, and prune = "all" must not follow one'
+            self.notes += [Note(subject=self.site.on_server(path), reason=reason) for path in extra]
+            return
+        self.deletes += [
+            DeleteFile(subject=self.site.on_server(path), reason='not in the commit (prune = "all")')
+            for path in extra
+        ]
 
     def _unshipped(self) -> list[str]:
-        """Listed paths that the commit does not ship and that no change accounts for."""
+        """Paths that the tree names, that the commit does not ship and that no change accounts for."""
         changed = {change.path for change in self.facts.changes}
-        listed = (path.removeprefix(f"{self.site.target}/") for path in self.facts.listing.files())
-        return sorted(
-            path for path in listed if path not in changed and path not in self.facts.manifest.files
-        )
+        shown = (path.removeprefix(f"{self.site.target}/") for path in self.facts.listing.shown_files())
+        return sorted(path for path in shown if path not in changed and path not in self.facts.manifest.files)
 
     def _in_the_way(self) -> Iterator[str]:
         if self.in_the_way:

@@ -94,6 +94,14 @@ class Listing:
         """The tree answer is as long as it can be: there may be more."""
         return self._exists and self._cut
 
+    def shown_files(self) -> frozenset[str]:
+        """Files that the tree itself names. It leaves links out, so none of these is reached through one."""
+        return frozenset(name for name, is_directory in self._names.items() if not is_directory)
+
+    def is_shown(self, path: str) -> bool:
+        """Whether the tree itself names it."""
+        return path in self._names
+
     def files(self) -> frozenset[str]:
         """Every file that a listing names."""
         listed = {name for name, is_directory in self._names.items() if not is_directory}

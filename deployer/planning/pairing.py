@@ -27,10 +27,12 @@ def pair(
     *,
     identity: Callable[[Thing], Hashable],
     same: Callable[[Thing, Thing], bool],
+    adopts: bool = True,
 ) -> Pairing[Thing]:
     """Decide for each wanted and each recorded thing. What is live and neither is never mentioned.
 
-    `identity` says which wanted thing a recorded one was; `same` whether a live one is as wanted.
+    `identity` says which wanted thing a recorded one was; `same` whether a live one is as wanted;
+    `adopts` whether one that is as wanted may be taken for ours although it is not recorded.
     """
     ours = {identity(thing): (id_, thing) for id_, thing in recorded if id_ in live}
     unclaimed = {id_: thing for id_, thing in live.items() if id_ not in {id_ for id_, _ in ours.values()}}
@@ -39,7 +41,7 @@ def pair(
         if (mine := ours.pop(identity(thing), None)) is not None:
             id_ = mine[0]
             (verdict.settled if same(thing, live[id_]) else verdict.update).append((id_, thing))
-        elif (id_ := next((i for i, other in unclaimed.items() if same(thing, other)), -1)) != -1:
+        elif adopts and (id_ := next((i for i, other in unclaimed.items() if same(thing, other)), -1)) != -1:
             del unclaimed[id_]
             verdict.adopted.append((id_, thing))
         else:

@@ -36,6 +36,8 @@ class Decision:
     settled: AppliedSettings
     """What is ours and needs no action."""
     orphans: tuple[str, ...]
+    kept: frozenset[str]
+    """Paths whose recorded entry stays as it is: the commit's was not sent."""
 
 
 def decide(facts: Facts) -> Decision:
@@ -55,9 +57,15 @@ def decide(facts: Facts) -> Decision:
         actions=(*changing, *reload),
         refusals=(*files.refusals(), *settings.refusals, *_broken(facts)),
         notes=(*_moved(facts), *files.notes, *settings.notes, *_virtualenv(facts)),
-        needs_record=_needs_record(facts, settings),
+        needs_record=_needs_record(facts, settings, files.kept),
     )
-    return Decision(plan=plan, known=applied, settled=settings.settled, orphans=tuple(sorted(files.orphans)))
+    return Decision(
+        plan=plan,
+        known=applied,
+        settled=settings.settled,
+        orphans=tuple(sorted(files.orphans)),
+        kept=frozenset(files.kept),
+    )
 
 
 def _wsgi(facts: Facts, before: Iterable[Action]) -> Iterator[Action]:
@@ -117,7 +125,7 @@ def _reload(facts: Facts, changing: tuple[Action, ...]) -> Iterator[Reload]:
         yield Reload(subject=domain, reason="the last deployment was not seen to answer")
 
 
-def _needs_record(facts: Facts, settings: SettingsPlan) -> bool:
+def _needs_record(facts: Facts, settings: SettingsPlan, kept: set[str]) -> bool:
     manifest = facts.manifest
     if facts.moved_from is not None:
         return True
@@ -128,5 +136,9 @@ def _needs_record(facts: Facts, settings: SettingsPlan) -> bool:
         recorded != wanted
         or manifest.pending is not None
         or manifest.settings != applied
-        or any(manifest.files.get(change.path) != change.after for change in facts.changes)
+        or any(
+            manifest.files.get(change.path) != change.after
+            for change in facts.changes
+            if change.path not in kept
+        )
     )

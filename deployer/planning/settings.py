@@ -46,7 +46,7 @@ class LiveSettings:
     webapp: WebAppSettings = WebAppSettings()
     static: tuple[AppliedMapping, ...] = ()
     tasks: tuple[AppliedTask, ...] = ()
-    """A task's name is its description there, "" where the platform keeps none."""
+    """A task's name is that of its label (`Site.task_label`), "" for any other description."""
     wsgi: bytes | None = None
     """Content of a WSGI file that is not recorded as ours; None: there is none."""
     virtualenv_exists: bool | None = None
@@ -91,7 +91,7 @@ def claim_created(applied: AppliedSettings, pending: Pending | None, live: LiveS
         replace(item, task=announced)
         for item in live.tasks
         for announced in pending.tasks
-        if item.id not in known[1] and same_task(item.task, announced)
+        if item.id not in known[1] and is_announced(item.task, announced)
     ]
     return replace(applied, static=(*applied.static, *mappings), tasks=(*applied.tasks, *tasks))
 
@@ -115,11 +115,7 @@ def plan_settings(
         actions += _mapping_actions(mappings, live)
     if doubt.tasks:
         scheduled = _pair_tasks(site, applied, live)
-        tasks = tuple(AppliedTask(id=i, task=t) for i, t in (*scheduled.settled, *scheduled.adopted))
-        notes += [
-            Note(subject=task.name, reason="task was there already and is ours now")
-            for _, task in scheduled.adopted
-        ]
+        tasks = tuple(AppliedTask(id=i, task=t) for i, t in scheduled.settled)
         actions += _task_actions(scheduled)
     return SettingsPlan(
         actions=tuple(actions),
@@ -205,9 +201,8 @@ def _mapping_actions(mappings: Pairing[StaticMapping], live: LiveSettings) -> It
 
 
 def same_task(one: ScheduledTask, other: ScheduledTask) -> bool:
-    """As the platform sees a task: its name may not be kept there."""
-    named_alike = one.name == other.name or not one.name or not other.name
-    return named_alike and (one.command, one.interval, one.hour, one.minute, one.enabled) == (
+    """Whether both run the same command at the same time, by whatever name."""
+    return (one.command, one.interval, one.hour, one.minute, one.enabled) == (
         other.command,
         other.interval,
         other.hour,
@@ -216,13 +211,26 @@ def same_task(one: ScheduledTask, other: ScheduledTask) -> bool:
     )
 
 
+def is_announced(there: ScheduledTask, announced: ScheduledTask) -> bool:
+    """Whether a task is the one that we meant to create: by its label, or where the platform keeps no
+    label, by what it does.
+    """
+    return there.name == announced.name or (not there.name and same_task(there, announced))
+
+
 def _pair_tasks(site: Site, applied: AppliedSettings, live: LiveSettings) -> Pairing[ScheduledTask]:
+    """A task that carries our label is ours even when its id is not recorded; one that only looks alike
+    is somebody else's, perhaps another site's of the same account.
+    """
+    known = {item.id for item in applied.tasks}
+    labelled = [(item.id, item.task) for item in live.tasks if item.task.name and item.id not in known]
     return pair(
         site.tasks,
-        [(item.id, item.task) for item in applied.tasks],
+        [*labelled, *((item.id, item.task) for item in applied.tasks)],
         {item.id: item.task for item in live.tasks},
         identity=lambda task: task.name,
         same=same_task,
+        adopts=False,
     )
 
 

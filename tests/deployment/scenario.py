@@ -110,7 +110,7 @@ def check_live(place: Stage, number: int) -> None:
     with place.work() as work:
         (webapp,) = work.api.webapps.list()
         mappings = [item.mapping for item in read_mappings(work.api, place.site)]
-        tasks = [item.task for item in read_tasks(work.api)]
+        tasks = [item.task for item in read_tasks(work.api, place.site)]
         wsgi = work.api.files.read(place.site.wsgi_path)
     assert webapp.working_directory == WORKING_DIRECTORIES[number - 1]
     assert sorted(map(str, mappings)) == sorted(map(str, place.site.static))

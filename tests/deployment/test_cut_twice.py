@@ -47,7 +47,7 @@ def test_a_setting_that_was_changed_before_two_cuts_is_changed_back(place: Stage
     place.sync()
 
     with place.work() as work:
-        assert [item.task for item in read_tasks(work.api)] == [NIGHTLY]
+        assert [item.task for item in read_tasks(work.api, place.site)] == [NIGHTLY]
 
 
 def test_a_mapping_that_was_created_before_two_cuts_is_still_ours(place: Stage) -> None:

@@ -363,3 +363,95 @@ def test_a_folder_that_deletions_left_empty_makes_room_for_a_file_of_its_name(pl
     place.sync()
 
     assert place.on_disk()["docs"] == b"now a file"
+
+
+def test_a_mirror_never_follows_a_link_out_of_the_target(tmp_path: Path) -> None:
+    with stage(tmp_path, files=FileRules(prune="all"), wsgi="wsgi.py") as place:
+        place.repo.commit({"wsgi.py": WSGI})
+        place.sync()
+        precious = place.sandbox.disk.real("/home/alice/precious")
+        precious.mkdir()
+        (precious / "db.sqlite3").write_text("precious")
+        (place.target / "media").symlink_to(precious)
+        (place.target / "loop").symlink_to(place.target)
+        place.put("extra", "x")
+        place.repo.commit({"a": "x"})
+
+        place.sync()
+
+        assert (precious / "db.sqlite3").read_text() == "precious"
+        assert not (place.target / "extra").exists()
+
+
+def test_a_mirror_deletes_nothing_where_the_platform_shows_links_like_folders(tmp_path: Path) -> None:
+    switches = Switches(rate_limit="off", tree_entries="all")
+    with stage(tmp_path, files=FileRules(prune="all"), wsgi="wsgi.py", switches=switches) as place:
+        place.repo.commit({"wsgi.py": WSGI})
+        place.sync()
+        place.put("extra", "x")
+        place.repo.commit({"a": "x"})
+
+        outcome = place.sync()
+
+        assert (place.target / "extra").exists()
+        assert "must not follow" in outcome.plan.notes[0].reason
+
+
+def test_a_task_that_only_looks_alike_is_another_sites_and_stays(tmp_path: Path) -> None:
+    nightly = ScheduledTask(name="nightly", command="x", interval="daily", hour=4, minute=10)
+    with stage(tmp_path, wsgi="wsgi.py", plan="paid", tasks=(nightly,)) as place:
+        with place.work() as work:
+            others = work.api.schedule.create(
+                command="x", interval="daily", hour=4, minute=10, description="nightly (www.example.org)"
+            )
+        place.repo.commit({"wsgi.py": WSGI})
+        place.sync()
+        place.change_site(tasks=())
+        place.sync()
+
+        with place.work() as work:
+            assert [task.id for task in work.api.schedule.list()] == [others.id]
+
+
+def test_a_task_with_our_label_is_ours_even_when_its_id_was_never_recorded(tmp_path: Path) -> None:
+    nightly = ScheduledTask(name="nightly", command="x", interval="daily", hour=4, minute=10)
+    with stage(tmp_path, wsgi="wsgi.py", plan="paid", tasks=(nightly,)) as place:
+        place.repo.commit({"wsgi.py": WSGI})
+        place.sync()
+        place.sandbox.disk.real(place.site.manifest_path).unlink()
+        place.change_site(tasks=(replace(nightly, command="y"),))
+
+        place.sync()
+
+        with place.work() as work:
+            assert [task.command for task in work.api.schedule.list()] == ["y"]
+
+
+def test_a_file_that_was_kept_and_is_not_any_more_is_brought_up_to_date(place: Stage) -> None:
+    place.repo.commit({"wsgi.py": WSGI, "data.json": "1"})
+    place.sync()
+    place.change_site(files=FileRules(keep=("data.json",)))
+    place.repo.commit({"data.json": "2"})
+    place.sync()
+    kept = place.on_disk()["data.json"]
+    again = place.sync()
+    place.change_site(files=FileRules())
+
+    place.sync()
+
+    assert kept == b"1"
+    assert again.deployment.status is Status.UNCHANGED
+    assert place.on_disk()["data.json"] == b"2"
+
+
+def test_a_file_that_prune_never_left_behind_may_be_shipped_again(tmp_path: Path) -> None:
+    with stage(tmp_path, files=FileRules(prune="never"), wsgi="wsgi.py") as place:
+        place.repo.commit({"wsgi.py": WSGI, "a": "x"})
+        place.sync()
+        place.repo.commit({"a": None})
+        place.sync()
+        place.repo.commit({"a": "y"})
+
+        place.sync()
+
+        assert place.on_disk()["a"] == b"y"
