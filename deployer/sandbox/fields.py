@@ -1,15 +1,17 @@
 """Checking the fields of a body, with the words of Django REST framework."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from deployer.sandbox.bodies import Data
-from deployer.sandbox.replies import refusal
+from deployer.sandbox.replies import SURROGATE, refusal
 
 REQUIRED = "This field is required."
 TRUE = frozenset({"t", "y", "yes", "true", "on", "1"})
 FALSE = frozenset({"f", "n", "no", "false", "off", "0"})
+INTEGER = re.compile(r"\s*([+-]?[0-9]{1,1000})(?:\.0*)?\s*")  # 5.0 is 5; more digits are no number here
 
 
 class InvalidError(Exception):
@@ -33,6 +35,10 @@ class Text:
         text = str(value).strip()
         if not text and not self.blank:
             raise InvalidError("This field may not be blank.")
+        if "\0" in text:
+            raise InvalidError("Null characters are not allowed.")
+        if surrogate := SURROGATE.search(text):
+            raise InvalidError(f"Surrogate characters are not allowed: U+{ord(surrogate[0]):X}.")
         return text
 
 
@@ -46,10 +52,10 @@ class Number:
             if self.null:
                 return None
             raise InvalidError("A valid integer is required." if is_form else "This field may not be null.")
-        try:
-            number = int(str(value))
-        except ValueError as error:
-            raise InvalidError("A valid integer is required.") from error
+        match = INTEGER.fullmatch(str(value))
+        if match is None:
+            raise InvalidError("A valid integer is required.")
+        number = int(match[1])
         if number > self.most:
             raise InvalidError(f"Ensure this value is less than or equal to {self.most}.")
         if number < 0:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,7 @@ TRANSPORT = "deployer.transport"  # key of the connection's asyncio transport in
 OK = {"status": "OK"}
 NOT_FOUND = "Not found."
 FORBIDDEN = "You do not have permission to perform this action."
+SURROGATE = re.compile("[\ud800-\udfff]")  # half a character: a str can hold it, UTF-8 cannot
 
 
 class RefusalError(Exception):
@@ -25,10 +27,12 @@ class RefusalError(Exception):
 
 
 def reply(body: Any, status: int = 200, *, media_type: str = "application/json") -> Response:
-    """JSON without spaces, as Django REST framework renders it; bytes that are not UTF-8 show as U+FFFD."""
+    """JSON without spaces, as Django REST framework renders it.
+
+    What UTF-8 cannot say, such as a file's name in another encoding, shows as U+FFFD.
+    """
     text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
-    data = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").encode()
-    return Response(data, status, media_type=media_type)
+    return Response(SURROGATE.sub("\ufffd", text).encode(), status, media_type=media_type)
 
 
 def refusal(status: int, body: Any, *, headers: Mapping[str, str] | None = None) -> RefusalError:

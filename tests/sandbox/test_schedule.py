@@ -47,6 +47,13 @@ def test_missing_fields_are_listed(api: Client) -> None:
         ({"minute": 60}, {"minute": ["Ensure this value is less than or equal to 59."]}),
         ({"hour": -1}, {"hour": ["Ensure this value is greater than or equal to 0."]}),
         ({"minute": "x"}, {"minute": ["A valid integer is required."]}),
+        ({"minute": "1_0"}, {"minute": ["A valid integer is required."]}),
+        ({"minute": 5.5}, {"minute": ["A valid integer is required."]}),
+        ({"minute": True}, {"minute": ["A valid integer is required."]}),
+        ({"minute": "1" * 5000}, {"minute": ["A valid integer is required."]}),
+        ({"command": "a\0b"}, {"command": ["Null characters are not allowed."]}),
+        ({"command": "\ud800"}, {"command": ["Surrogate characters are not allowed: U+D800."]}),
+        ({"interval": "\ud800"}, {"interval": ['"\ufffd" is not a valid choice.']}),
         ({"interval": "weekly"}, {"interval": ['"weekly" is not a valid choice.']}),
         ({"command": ""}, {"command": ["This field may not be blank."]}),
         ({"enabled": "maybe"}, {"enabled": ["Must be a valid boolean."]}),
@@ -55,8 +62,15 @@ def test_missing_fields_are_listed(api: Client) -> None:
     ],
 )
 def test_wrong_fields_are_named_with_the_reason(start: Start, change: object, body: object) -> None:
-    response = start(plan="paid").post("schedule/", json={**DAILY, **change})  # type: ignore[dict-item]
+    api = start(plan="paid")
+    response = api.post("schedule/", json={**DAILY, **change})  # type: ignore[dict-item]
     assert (response.status_code, response.json()) == (400, body)
+    assert api.get("schedule/").json() == []
+
+
+@pytest.mark.parametrize("minute", [5, 5.0, "5", "5.0", " 5 "])
+def test_a_whole_number_may_be_spelt_as_a_decimal_one(api: Client, minute: object) -> None:
+    assert api.post("schedule/", json={**DAILY, "minute": minute}).json()["minute"] == 5
 
 
 def test_a_task_moves_between_daily_and_hourly(start: Start) -> None:

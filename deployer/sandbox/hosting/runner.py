@@ -133,9 +133,11 @@ def print_failure() -> None:
 
 def load(path: str) -> Optional[Application]:
     """The WSGI file's `application`; None, and a traceback in the error log, where there is none."""
-    module = types.ModuleType("wsgi")
+    # Named after its file: a project's own module `wsgi` is another one.
+    name = os.path.splitext(os.path.basename(path))[0]
+    module = types.ModuleType(name)
     module.__file__ = path
-    sys.modules["wsgi"] = module
+    sys.modules[name] = module
     try:
         with open(path, "rb") as file:
             source = file.read()
