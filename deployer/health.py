@@ -1,7 +1,9 @@
 """Asks the site whether it answers as it should."""
 
+import signal
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from threading import Event, Thread
 from time import monotonic
 from urllib.parse import urljoin, urlsplit
 
@@ -11,6 +13,15 @@ EXCERPT = 600
 """Characters of an answer that are kept as evidence."""
 ONE_ANSWER_S = 30.0
 """The longest wait for one answer: the platform's first request after a reload may take its 20 s."""
+LONGEST_PAGE = 64 * 1024
+"""Bytes of a page that are read."""
+STREAM_S = 2.0
+"""A page that is still coming after so long is a stream, or as good as one: taken as it is, when nothing is
+missing in it."""
+LOOK_UP_S = 0.1
+"""How long a wait for an answer goes without looking up."""
+SHORT_PAUSE_S = 0.01
+"""Gives somebody who wants to stop the chance to say so."""
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 4.0
 
@@ -35,13 +46,18 @@ def wait_until_well(
 
     `url` is the site's root. Redirects are answers, they are not followed; but one that leads to where
     it came from is what the platform says while the site reloads (help page "ReloadWebApp").
+
+    `pause` is called several times a second, also while an answer is awaited; what it raises ends the check.
+    A site that never stops talking is judged by what it said in time.
     """
     deadline = monotonic() + check.timeout_s
     wait, tries, in_a_row = FIRST_PAUSE_S, 0, 0
     while True:
         tries += 1
         left = deadline - monotonic()
-        answer = _ask(url, host_header, check, timeout_s=min(ONE_ANSWER_S, max(left, 1.0)), tries=tries)
+        answer = _ask(
+            url, host_header, check, pause, timeout_s=min(ONE_ANSWER_S, max(left, 1.0)), tries=tries
+        )
         in_a_row = in_a_row + 1 if answer.well else 0
         if in_a_row >= check.in_a_row:
             return answer
@@ -57,43 +73,130 @@ def _too_few(answer: Answer, in_a_row: int, check: HealthCheck) -> Answer:
     return replace(answer, well=False, problem=problem)
 
 
-def _ask(url: str, host_header: str | None, check: HealthCheck, *, timeout_s: float, tries: int) -> Answer:
-    import requests
+@dataclass(slots=True)
+class _Page:
+    """What has come of one answer so far: one thread fills it, the other one reads."""
 
+    status: int | None = None
+    """Set when the whole head is there."""
+    location: str | None = None
+    encoding: str | None = None
+    body: bytes = b""
+    broken: str = ""
+    """Why nothing more will come although the page is not complete."""
+    ended: Event = field(default_factory=Event)
+    unwanted: Event = field(default_factory=Event)
+
+    @property
+    def text(self) -> str:
+        try:
+            return self.body.decode(self.encoding or "utf-8", "replace")
+        except LookupError:  # the site names an encoding that nobody knows
+            return self.body.decode("utf-8", "replace")
+
+
+def _ask(
+    url: str,
+    host_header: str | None,
+    check: HealthCheck,
+    pause: Callable[[float], None],
+    *,
+    timeout_s: float,
+    tries: int,
+) -> Answer:
     began, asked = monotonic(), url.rstrip("/") + check.path
-    headers = {"User-Agent": "deployer health check"} | ({"Host": host_header} if host_header else {})
-    status, text, problem = None, "", ""
-    try:
-        with requests.get(
-            asked,
-            headers=headers,
-            timeout=(min(10.0, timeout_s), timeout_s),
-            allow_redirects=False,
-        ) as response:
-            status, text = response.status_code, response.text
-            problem = _problem(check, status, text)
-            if _leads_back(response.headers.get("Location"), asked, host_header):
-                problem = f"status {status} back to the same address, as while it reloads"
-    except requests.RequestException as error:
-        problem = f"no answer: {_plain(error)}"
+    page = _Page()
+    _await(page, asked, host_header, check, pause, until=began + timeout_s)
+    problem = _problem(page, check, timeout_s)
+    if not problem and _leads_back(page.location, asked, host_header):
+        problem = f"status {page.status} back to the same address, as while it reloads"
     return Answer(
         well=not problem,
-        status=status,
+        status=page.status,
         problem=problem,
-        excerpt=text[:EXCERPT],
+        excerpt=page.text[:EXCERPT],
         seconds=round(monotonic() - began, 3),
         tries=tries,
     )
 
 
-def _problem(check: HealthCheck, status: int, text: str) -> str:
-    if check.status is not None and status != check.status:
-        return f"status {status}, {check.status} is wanted"
-    if check.status is None and status >= 500:
-        return f"status {status}"
-    if check.contains is not None and check.contains not in text:
-        return f"status {status}, but the page does not contain {check.contains!r}"
+def _await(
+    page: _Page,
+    asked: str,
+    host_header: str | None,
+    check: HealthCheck,
+    pause: Callable[[float], None],
+    *,
+    until: float,
+) -> None:
+    """Have the page fetched until it is complete, long enough, or the time is up.
+
+    In a thread of its own, because a time-out of a socket bounds one silence, not a site that sends a byte
+    now and then. Given up, the thread ends by itself at the next byte or at the end of its time-out.
+    """
+    timeout_s = until - monotonic()
+    fetching = Thread(target=_fetch, args=(page, asked, host_header, timeout_s), name="health", daemon=True)
+    fetching.start()
+    headed: float | None = None
+    try:
+        while not page.ended.wait(LOOK_UP_S):
+            pause(SHORT_PAUSE_S)
+            now = monotonic()
+            if headed is None and page.status is not None:
+                headed = now
+            streams = headed is not None and now - headed > STREAM_S
+            if now > until or (streams and not _misses(check, page.text)):
+                return
+        fetching.join()
+    finally:
+        page.unwanted.set()
+
+
+def _fetch(page: _Page, asked: str, host_header: str | None, timeout_s: float) -> None:
+    import requests
+    from urllib3.exceptions import HTTPError
+
+    from deployer.session import Session
+
+    headers = {"User-Agent": "deployer health check"} | ({"Host": host_header} if host_header else {})
+    timeouts = (min(10.0, timeout_s), timeout_s + 1.0)  # silence, too, is judged by who waits for us
+    # A signal that lands in this thread would not wake the main one, which has to act on it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        with (
+            Session(asked) as session,
+            session.get(asked, headers=headers, timeout=timeouts, stream=True) as response,
+        ):
+            page.location = response.headers.get("Location")
+            page.encoding = response.encoding
+            page.status = response.status_code
+            while len(page.body) < LONGEST_PAGE and not page.unwanted.is_set():
+                piece = response.raw.read1(LONGEST_PAGE - len(page.body), decode_content=True)
+                if not piece:
+                    break
+                page.body += piece
+    except (requests.RequestException, HTTPError, OSError) as error:
+        page.broken = _plain(error)
+    finally:
+        page.ended.set()
+
+
+def _problem(page: _Page, check: HealthCheck, waited_s: float) -> str:
+    if page.broken:
+        return f"no answer: {page.broken}"
+    if page.status is None:
+        return f"no answer within {waited_s:.0f} s"
+    if check.status is not None and page.status != check.status:
+        return f"status {page.status}, {check.status} is wanted"
+    if check.status is None and page.status >= 500:
+        return f"status {page.status}"
+    if _misses(check, page.text):
+        return f"status {page.status}, but the page does not contain {check.contains!r}"
     return ""
+
+
+def _misses(check: HealthCheck, text: str) -> bool:
+    return check.contains is not None and check.contains not in text
 
 
 def _leads_back(location: str | None, asked: str, host_header: str | None) -> bool:

@@ -13,6 +13,7 @@ PACKAGE = Path(deployer.__file__).parent
 LAYERS = {
     "errors": 0,
     "secret": 0,
+    "session": 0,
     "model": 0,
     "planning": 1,
     "scaffold": 1,
@@ -36,7 +37,7 @@ TOP_ONLY = {"sandbox"}
 misreading of the platform cannot hide in both halves."""
 SOLE_IMPORTERS = {
     "git": {"git"},
-    "requests": {"pythonanywhere", "health", "demo"},
+    "requests": {"session", "pythonanywhere", "health", "demo"},
     "sqlite3": {"state", "pythonanywhere"},
     "typer": {"cli"},
     "rich": {"cli", "demo"},

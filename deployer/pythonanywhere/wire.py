@@ -1,24 +1,21 @@
-"""The one place where requests is used: one request, one answer, everything that can happen between.
+"""One request to the API, one answer, and everything that can happen between.
 
 Imported when a client is made, not before: importing requests takes longer than many a command runs.
 """
 
-import os
-from collections.abc import Iterator, Mapping
-from http.cookiejar import DefaultCookiePolicy
+from collections.abc import Iterator
 from typing import Final
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from requests.utils import get_environ_proxies
 
-from deployer import __version__
 from deployer.errors import ApiError, NoAnswer, Unreachable
 from deployer.pythonanywhere.call import Call, Failure
 from deployer.pythonanywhere.reply import Reply
 from deployer.secret import Secret
+from deployer.session import Session
 
 _CHUNK: Final = 64 * 1024
 _NEVER_SENT: Final = (
@@ -34,20 +31,8 @@ class Wire:
     def __init__(self, host: str, token: Secret, *, connect_timeout_s: float) -> None:
         self._host = host
         self._connect_timeout_s = connect_timeout_s
-        self._session = _Session()
-        self._session.auth = _TokenAuth(token)
-        # The environment is read by us, not by requests, which would also take a login for this host from
-        # ~/.netrc and put it in the place of the token, and which reads the environment for every request.
-        self._session.trust_env = False
-        self._session.verify = _certificate_bundle(os.environ)
-        # The API would also take a browser's login: the token shall be the only way in.
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        if host.startswith("https:"):
-            self._session.proxies.update(get_environ_proxies(host))
-        # No compression: then Content-Length is the length of the file, and a cut body shows.
-        self._session.headers.update(
-            {"User-Agent": f"deployer/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
-        )
+        self._session = Session(host)
+        self._session.auth = _TokenAuth(token)  # the only way in: no cookie, no login from ~/.netrc
         adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
@@ -95,13 +80,6 @@ class Wire:
         return Failure(Unreachable(f"{call}: the connection broke before an answer came: {why}"))
 
 
-class _Session(requests.Session):
-    """Follows no redirect, nor looks where one leads: requests raises on an address that is none."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        del resp
-
-
 class _TokenAuth(AuthBase):
     """Puts the token into the header, and nowhere that is ever printed."""
 
@@ -127,10 +105,6 @@ def _body(call: Call, response: requests.Response) -> Iterator[bytes]:
         return
     message = f"{call}: the answer broke off before its end: {why}"
     raise Failure(NoAnswer(message, status=response.status_code))
-
-
-def _certificate_bundle(environment: Mapping[str, str]) -> str | bool:
-    return environment.get("REQUESTS_CA_BUNDLE") or environment.get("SSL_CERT_FILE") or True
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
