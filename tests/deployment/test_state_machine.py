@@ -42,6 +42,14 @@ EFFECTS = st.sampled_from(
     ]
 )
 
+FAULTS = st.builds(
+    Fault,
+    effect=EFFECTS,
+    method=st.sampled_from([None, "POST", "PATCH", "DELETE"]),
+    after=st.integers(0, 12),
+    times=st.just(1),
+)
+
 
 class Deployments(RuleBasedStateMachine):
     """One site, two machines that deploy it, and people with hands."""
@@ -87,12 +95,12 @@ class Deployments(RuleBasedStateMachine):
     def sync(self, machine: str, force: bool) -> None:
         self.run(machine, Overrides(force=force))
 
-    @rule(machine=st.sampled_from(MACHINES), number=st.integers(1, 25), effect=EFFECTS)
-    def sync_with_a_fault(self, machine: str, number: int, effect: Effect) -> None:
-        self.place.sandbox.requests.wait_idle()
-        self.place.sandbox.requests.reset()
-        self.place.sandbox.faults.add(Fault(effect=effect, number=number))
-        self.run(machine, Overrides())
+    @rule(machine=st.sampled_from(MACHINES), faults=st.lists(FAULTS, min_size=1, max_size=3))
+    def sync_with_a_fault_each(self, machine: str, faults: list[Fault]) -> None:
+        """Several in a row, since what one leaves behind another may forget."""
+        for fault in faults:
+            self.place.sandbox.faults.add(fault)
+            self.run(machine, Overrides())
 
     @rule(machine=st.sampled_from(MACHINES), checks=st.integers(1, 25))
     def sync_that_is_stopped(self, machine: str, checks: int) -> None:
