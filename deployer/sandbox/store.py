@@ -33,14 +33,24 @@ class Record:
     revision: int
 
 
+class UnreadableAccountError(ValueError):
+    """The file that should hold what the account has set up holds something else."""
+
+
 class Store:
-    """Opened by the thread that starts the sandbox, afterwards used only by the one that serves."""
+    """Opened by the thread that starts the sandbox, afterwards used only by the one that serves.
+
+    Raises UnreadableAccountError.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.executescript(SCHEMA)
+        try:
+            self._db = _opened(path)
+        except sqlite3.Error as error:
+            raise UnreadableAccountError(
+                f"{path} is not the account of a sandbox, or is damaged: {error}. It was left as it is. "
+                "Start with another data folder, or move this file away to begin without web apps and tasks."
+            ) from error
 
     def add(self, kind: str, body: Mapping[str, Any], *, owner: str = "") -> Record:
         row = self._db.execute(
@@ -50,8 +60,9 @@ class Store:
         ).fetchone()
         return Record(id=row[0], owner=owner, body=body, revision=row[1])
 
-    def get(self, kind: str, number: int) -> Record | None:
-        return next(iter(self._select("WHERE kind = ? AND id = ?", kind, number)), None)
+    def get(self, kind: str, digits: str) -> Record | None:
+        """The thing with that number, as a URL spells it: SQLite compares numbers of any length."""
+        return next(iter(self._select("WHERE kind = ? AND id = ?", kind, digits)), None)
 
     def all(self, kind: str, *, owner: str = "") -> list[Record]:
         return self._select("WHERE kind = ? AND owner = ? ORDER BY id", kind, owner)
@@ -69,9 +80,25 @@ class Store:
     def close(self) -> None:
         self._db.close()
 
-    def _select(self, where: str, *values: object) -> list[Record]:
+    def _select(self, where: str, *values: str) -> list[Record]:
         rows = self._db.execute(f"SELECT id, owner, body, revision FROM record {where}", values)  # noqa: S608 - constants
         return [
             Record(id=number, owner=owner, body=json.loads(body), revision=revision)
             for number, owner, body, revision in rows
         ]
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Raises sqlite3.Error, also for damage that would otherwise show in the middle of a request."""
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        (state,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        if state != "ok":
+            raise sqlite3.DatabaseError(state)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.executescript(SCHEMA)
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db

@@ -108,6 +108,32 @@ def test_two_sandboxes_cannot_share_a_data_folder(start: Start, tmp_path: Path) 
     assert start().get("cpu/").status_code == 200
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"garbage" * 1000, b"SQLite format 3\0" + b"\xff" * 8000],
+    ids=["another file", "a damaged one"],
+)
+def test_an_account_that_cannot_be_read_is_named_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "account.sqlite3"
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=f"{file} is not the account of a sandbox"):
+        Sandbox(SandboxOptions(data=tmp_path))
+    assert file.read_bytes() == content
+    file.unlink()
+    Sandbox(SandboxOptions(data=tmp_path)).close()
+
+
+def test_a_database_damaged_inside_is_found_at_start(start: Start) -> None:
+    first = start()
+    fill(first)
+    first.sandbox.close()
+    file = first.sandbox.disk.data / "account.sqlite3"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    with pytest.raises(ValueError, match="or is damaged"):
+        start()
+
+
 def test_a_taken_port_is_an_error_that_leaves_the_data_folder_free(api: Client, tmp_path: Path) -> None:
     port = int(api.sandbox.url.rpartition(":")[2])
     options = SandboxOptions(data=tmp_path / "other", port=port)

@@ -67,7 +67,7 @@ async def _update(call: Call, *, required: tuple[str, ...]) -> Response:
 
 
 def _task_of(call: Call) -> Record:
-    task = call.account.store.get(TASK, int(call.params["id"]))
+    task = call.account.store.get(TASK, call.params["id"])
     if task is None:
         raise detail(404, NOT_FOUND)
     return task

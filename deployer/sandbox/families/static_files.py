@@ -56,7 +56,7 @@ async def _update(call: Call, *, required: tuple[str, ...]) -> Response:
 
 def _mapping_of(call: Call) -> Record:
     webapp = webapp_of(call)
-    mapping = call.account.store.get(MAPPING, int(call.params["id"]))
+    mapping = call.account.store.get(MAPPING, call.params["id"])
     if mapping is None or mapping.owner != owner_of(webapp):
         raise detail(404, NOT_FOUND)
     return mapping
