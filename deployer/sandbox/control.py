@@ -114,7 +114,7 @@ class Control:
 async def _json(request: Request) -> Any:
     try:
         return json.loads(await request.body())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise detail(400, f"not JSON: {error}") from error
 
 

@@ -1,6 +1,7 @@
 """Faults are data: which request, and what happens to it instead of the usual."""
 
 import re
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,8 +44,8 @@ class Effect:
             raise ValueError(f"when {self.when!r}: it is 'before' or 'after' the request takes effect")
         if not 200 <= self.status <= 599:
             raise ValueError(f"status {self.status!r}: a final answer has 200 to 599")
-        if self.seconds < 0:
-            raise ValueError(f"seconds {self.seconds!r}: a number of at least 0")
+        if not 0 <= self.seconds <= sys.maxsize:  # neither infinite nor NaN
+            raise ValueError(f"seconds {self.seconds!r}: a finite number of at least 0")
 
     @property
     def name(self) -> str:

@@ -5,6 +5,7 @@ same result under every setting does not depend on guesses.
 """
 
 import dataclasses
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
@@ -206,8 +207,9 @@ def _check(name: str, kind: Any, value: Any) -> None:
     elif kind is bool:
         good, wanted = isinstance(value, bool), "true or false"
     elif kind in (int, float):
-        good = isinstance(value, int | kind) and not isinstance(value, bool) and value >= 0
-        wanted = "a number of at least 0"
+        is_number = isinstance(value, int | kind) and not isinstance(value, bool)
+        good = is_number and 0 <= value <= sys.maxsize  # neither infinite nor NaN
+        wanted = "a finite number of at least 0"
     else:
         good = isinstance(value, tuple) and all(isinstance(each, str) for each in value)
         wanted = "a list of domains"

@@ -1,5 +1,7 @@
 """The page that says what this is, the journal of requests, and the switches over HTTP."""
 
+import json
+
 import pytest
 
 from deployer.sandbox import Effect, Fault, Switches
@@ -64,11 +66,14 @@ def test_switches_are_set_one_by_one_and_nonsense_is_refused(api: Client) -> Non
         ({"missing_webapp": "404"}, "one of 403, 404"),
         ({"no_such": 1}, "no such switch"),
         ({"tree_limit": -1}, "at least 0"),
+        ({"tree_limit": 10**400}, "a finite number"),
+        ({"rate_limit_window_s": float("inf")}, "a finite number"),
+        ({"rate_limit_window_s": float("nan")}, "a finite number"),
         ({"task_can_enable": 1}, "true or false"),
         ({"taken_domains": "a"}, "a list"),
         ([], "an object"),
     ):
-        response = api.control("PATCH", "switches", json=nonsense)
+        response = api.control("PATCH", "switches", data=json.dumps(nonsense))
         assert response.status_code == 400
         assert said in response.json()["detail"]
     assert api.sandbox.switches.missing_webapp == 404
