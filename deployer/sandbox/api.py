@@ -199,11 +199,12 @@ def decoded(raw_path: bytes) -> str:
 
 
 def find(path: str) -> Route:
+    """Only a URL that ends in a slash can lack it: `files/path` without a path is no endpoint's."""
     for endpoint in ENDPOINTS:
         if match := endpoint.regex.fullmatch(path):
             return Route(endpoint=endpoint, params=match.groupdict())
     for endpoint in ENDPOINTS:
-        if match := endpoint.regex.fullmatch(path + "/"):
+        if endpoint.name.endswith("/") and (match := endpoint.regex.fullmatch(path + "/")):
             return Route(endpoint=endpoint, params=match.groupdict(), lacks_slash=True)
     return Route()
 

@@ -1,6 +1,7 @@
 """Request bodies: JSON, forms and multipart, with the refusals of Django REST framework."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -16,6 +17,8 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 MAX_FIELD_BYTES = 2_621_440  # Django's DATA_UPLOAD_MAX_MEMORY_SIZE: of all that is not a file
+
+BOUNDARY = re.compile(rb"[ -~]{0,200}[!-~]")  # as much as Django takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +62,8 @@ async def read_multipart(request: Request, open_file: Callable[[str], Sink | Non
     """
     _, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary", b"")
-    if not boundary:
-        raise _bad_multipart("Invalid boundary in multipart: None")
+    if not BOUNDARY.fullmatch(boundary):
+        raise _bad_multipart(f"Invalid boundary in multipart: {boundary.decode('latin-1') or None}")
     parts = _Parts(open_file)
     parser = MultipartParser(
         boundary,
@@ -160,7 +163,7 @@ async def _small(request: Request) -> bytes:
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise detail(400, f"JSON parse error - {error}") from error
     if not isinstance(document, dict):
         kind = type(document).__name__

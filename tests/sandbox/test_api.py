@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.sandbox.client import Client
+from tests.sandbox.client import DOMAIN, Client
 from tests.sandbox.conftest import Start
 
 
@@ -48,7 +48,7 @@ def test_switch_user_case(api: Client, answer: str, status: int) -> None:
 
 
 def test_an_unknown_url_is_an_html_page_even_without_a_token(api: Client) -> None:
-    for place in ("poop/", "files/pathfoo", "webapps/a/b/"):
+    for place in ("poop/", "files/pathfoo", "files/path", "webapps/a/b/"):
         response = api.get(place, headers={"Authorization": ""})
         assert response.status_code == 404
         assert response.headers["Content-Type"].startswith("text/html")
@@ -80,6 +80,16 @@ def test_bodies_come_as_json_form_or_multipart(api: Client) -> None:
             400,
             "JSON parse error - Expecting property name",
         ),
+        pytest.param(
+            "application/json", "[" * 100_000, 400, "JSON parse error - maximum recursion depth", id="deep"
+        ),
+        pytest.param(
+            f"multipart/form-data; boundary={'b' * 5000}",
+            "x",
+            400,
+            "Multipart form parse error - Invalid boundary in multipart: bbb",
+            id="long boundary",
+        ),
         ("multipart/form-data", "x", 400, "Multipart form parse error - Invalid boundary in multipart: None"),
         ("multipart/form-data; boundary=b", "--b\r\nA: b\r\n\r\n", 400, "Multipart form parse error - "),
     ],
@@ -96,6 +106,14 @@ def test_a_json_body_has_to_be_an_object(api: Client) -> None:
     response = api.post("schedule/", json=[1])
     assert response.status_code == 400
     assert response.json() == {"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]}
+
+
+@pytest.mark.parametrize("number", ["0", str(2**63), "9" * 5000])
+def test_a_number_of_any_length_that_nothing_has_is_404(api: Client, number: str) -> None:
+    api.create_webapp()
+    for place in (f"schedule/{number}/", f"webapps/{DOMAIN}/static_files/{number}/"):
+        response = api.delete(place)
+        assert (response.status_code, response.json()) == (404, {"detail": "Not found."})
 
 
 def test_json_has_no_spaces(api: Client) -> None:

@@ -90,6 +90,15 @@ def test_what_is_no_domain_name_is_refused(start: Start, domain: str) -> None:
     assert start(plan="paid").create_webapp(domain).status_code == 400
 
 
+def test_a_domain_may_be_as_long_as_the_files_named_after_it(start: Start) -> None:
+    api = start(plan="paid")
+    longest = ("a" * 60 + ".") * 3 + "a" * 60
+    assert api.create_webapp(longest).status_code == 201
+    assert f"Hello from {longest}" in visit(api, longest).text
+    assert api.delete(f"webapps/{longest}/").status_code == 204
+    assert error_of(api.create_webapp(f"{longest}a"))[0] == 400
+
+
 def test_versions_are_spelt_without_dot_in_creation_and_with_one_later(api: Client) -> None:
     for wrong in ("3.10", "python36", "python3.10", "ruby"):
         assert error_of(api.create_webapp(version=wrong))[0] == 400

@@ -28,6 +28,9 @@ from deployer.sandbox.store import Record
 CREATION = {"domain_name": Text(blank=False), "python_version": Text(blank=False)}
 PATHS = ("source_directory", "working_directory", "virtualenv_path")
 NO_CUSTOM_DOMAINS = "You do not have permission to create webapps on custom domains. Please upgrade"
+# The platform's own limit is not public. A file's name has at most 255 bytes, and the longest one that a
+# domain is part of ends in `_wsgi.py.bak`.
+LONGEST_DOMAIN = 255 - len("_wsgi.py.bak")
 # Nobody has published what `error_type` says when it is not about the domain's name: this marks the guess.
 MADE_UP_TYPE = "sandbox_made_up_error"
 
@@ -186,7 +189,7 @@ def _check_domain(call: Call, domain: str) -> None:
     lowered = domain.lower()
     own = f"{options.user}.{options.platform_domain}"
     may_have_more = options.limits.custom_domains
-    if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", lowered):
+    if len(domain) > LONGEST_DOMAIN or not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", lowered):
         raise _refused(call, "domain_name", f"{domain} is not a domain name")
     if is_custom(call, domain):
         if not may_have_more:
