@@ -1,5 +1,6 @@
 """Who answers: a site, when the `Host` is that of a web app; else the sandbox's own control, or the API."""
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -9,6 +10,8 @@ from deployer.sandbox.api import Api
 from deployer.sandbox.control import PREFIX, Control
 from deployer.sandbox.hosting import SiteRequest, UnknownSiteError
 from deployer.sandbox.replies import page
+
+LOCAL = ".localhost"  # browsers take every name that ends so for their own machine (RFC 6761, 6.3)
 
 
 class App:
@@ -29,8 +32,8 @@ class App:
             await self._api(scope, receive, send)
 
     def _domain(self, scope: Scope) -> str | None:
-        host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
-        webapp = self._account.sites.find(host.partition(":")[0])
+        host = Headers(scope=scope).get("host", "").partition(":")[0].lower()
+        webapp = self._account.sites.find(host) or self._account.sites.find(host.removesuffix(LOCAL))
         return None if webapp is None else str(webapp.body["domain_name"])
 
     async def _visit(self, domain: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,7 +42,7 @@ class App:
         visit = SiteRequest(
             method=scope["method"],
             target=(scope["raw_path"] + query).decode("latin-1"),
-            headers=tuple((n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]),
+            headers=_as_published(Headers(scope=scope), domain),
             body=body,
             client=scope["client"][0] if scope["client"] else "",
         )
@@ -53,3 +56,15 @@ class App:
         kept = [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in answer.headers]
         response.raw_headers = [*(pair for pair in kept if pair[0] != b"content-length"), length]
         await response(scope, receive, send)
+
+
+def _as_published(headers: Headers, domain: str) -> tuple[tuple[str, str], ...]:
+    """The visitor's headers, with the site's domain where a browser used `<domain>.localhost`.
+
+    Many sites answer to their domain only, and take forms only from there: Django does, by ALLOWED_HOSTS.
+    """
+    host = headers.get("host", "")
+    if host.partition(":")[0].lower() != domain.lower() + LOCAL:
+        return tuple(headers.items())
+    published = {("host", host): domain, ("origin", f"http://{host}"): f"https://{domain}"}
+    return tuple((name, published.get((name, value), value)) for name, value in headers.items())

@@ -20,7 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from deployer.sandbox.account import Account
-from deployer.sandbox.app import App
+from deployer.sandbox.app import LOCAL, App
 from deployer.sandbox.disk import AccountDisk
 from deployer.sandbox.faults import Faults
 from deployer.sandbox.hosting import SiteHosting
@@ -201,6 +201,7 @@ def serve(options: SandboxOptions) -> None:
 
 
 def _welcome(sandbox: Sandbox, options: SandboxOptions) -> str:
+    domain = f"{sandbox.user}.{options.platform_domain}"
     token = "the one you gave" if options.token else f"in {sandbox.disk.data / 'token'}"
     return f"""\
 A PythonAnywhere account on this machine, until Ctrl-C.
@@ -210,9 +211,10 @@ A PythonAnywhere account on this machine, until Ctrl-C.
   token    {token}
   files    {sandbox.disk.data}
   control  {sandbox.url}/_sandbox/
+  site     {sandbox.url.replace(ADDRESS, domain + LOCAL)}/ in a browser, when there is a web app
 
 What is different from the platform: no TLS; one account, whose sites answer at the same address under their
-`Host`; scheduled tasks are kept but not run; consoles and databases are not there.
+`Host`, with or without {LOCAL}; scheduled tasks are kept but not run; consoles and databases are not there.
 {Enclosure(sandbox.disk, options.isolation).support.note}"""
 
 

@@ -92,10 +92,12 @@ def test_serve_says_what_it_is_logs_requests_and_ends_cleanly(tmp_path: Path, nu
         url = address(process)
         requests.get(f"{url}/api/v0/user/alice/cpu/", headers={"Authorization": "Token x"}, timeout=10)
         process.send_signal(number)
-        output, _ = process.communicate(timeout=10)
-        assert process.returncode == 0
-    assert "alice" in output
+        assert process.stdout
+        output = process.stdout.read()  # what `address` has not: communicate() would lose the buffered part
+        assert process.wait(10) == 0
+    assert "user     alice" in output
     assert "secret" not in output
+    assert f"http://{DOMAIN}.localhost:{url.rpartition(':')[2]}/ in a browser" in output
     assert "/api/v0/user/alice/cpu/" in output
     assert "401" in output
 

@@ -19,6 +19,12 @@ def application(environ, start_response):
     return [b"{word}"]
 """
 
+SEEN = b"""
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"{environ['HTTP_HOST']} {environ['HTTP_ORIGIN']}".encode()] if "HTTP_ORIGIN" in environ else []
+"""
+
 
 def visit(api: Client, domain: str = DOMAIN) -> requests.Response:
     return api.session.get(f"{api.sandbox.url}/", headers={"Host": domain}, timeout=30)
@@ -59,6 +65,23 @@ def test_a_new_webapp_is_listed_with_its_defaults_and_shows_a_placeholder(api: C
         "password_protection_password": "",
     }
     assert f"Hello from {DOMAIN}" in visit(api).text
+
+
+def test_a_browser_reaches_the_site_below_localhost_and_the_site_sees_its_own_domain(api: Client) -> None:
+    """Many sites refuse other hosts and forms from elsewhere; another site's form stays foreign."""
+    api.create_webapp()
+    api.upload(WSGI, SEEN)
+    assert api.post(f"{APP}reload/").status_code == 200
+    local = f"{DOMAIN.title()}.localhost:8000"
+    for host, origin, seen in (
+        (local, f"http://{local}", f"{DOMAIN} https://{DOMAIN}"),
+        (local, "http://bob.localhost:8000", f"{DOMAIN} http://bob.localhost:8000"),
+        (f"{DOMAIN}:8000", f"http://{local}", f"{DOMAIN}:8000 http://{local}"),
+    ):
+        answer = api.session.get(f"{api.sandbox.url}/", headers={"Host": host, "Origin": origin}, timeout=30)
+        assert answer.text == seen
+    for stranger in ("localhost", ".localhost", "bob.pythonanywhere.com.localhost"):
+        assert visit(api, stranger).status_code == 404
 
 
 def test_creation_overwrites_the_wsgi_file(api: Client) -> None:
