@@ -145,7 +145,7 @@ def _open_account(options: SandboxOptions, url: str, journal: Journal, opened: E
     token = options.token or _kept_token(disk.data / "token")
     store = Store(disk.data / "account.sqlite3")
     opened.callback(store.close)
-    threads = opened.enter_context(Threads())
+    threads, visitors = opened.enter_context(Threads()), opened.enter_context(Threads())
     environment = {
         "API_TOKEN": token,
         "PYTHONANYWHERE_SITE": url.removeprefix("http://"),
@@ -155,7 +155,7 @@ def _open_account(options: SandboxOptions, url: str, journal: Journal, opened: E
         disk, environment=environment, ping_limit_s=options.reload_limit_s, isolation=options.isolation
     )
     opened.callback(hosting.close)
-    sites = Sites(store, hosting, threads)
+    sites = Sites(store, hosting, threads, visitors)
     sites.load_all(options.switches.static_order)
     return Account(
         options=options,

@@ -22,10 +22,11 @@ class Sites:
     `order` is everywhere the order in which static mappings are tried: by `id`, or by `last-changed`.
     """
 
-    def __init__(self, store: Store, hosting: SiteHosting, threads: Threads) -> None:
+    def __init__(self, store: Store, hosting: SiteHosting, threads: Threads, visitors: Threads) -> None:
         self._store = store
         self._hosting = hosting
         self._threads = threads
+        self._visitors = visitors
         self._due: dict[str, asyncio.TimerHandle] = {}
         self._reloads: set[asyncio.Future[None]] = set()
 
@@ -61,7 +62,7 @@ class Sites:
         await self._threads.run(self._hosting.remove, domain)
 
     async def respond(self, domain: str, request: SiteRequest) -> SiteResponse:
-        return await self._threads.run(self._hosting.respond, domain, request)
+        return await self._visitors.run(self._hosting.respond, domain, request)
 
     def reload_later(self, domain: str, delay_s: float, order: str) -> None:
         """Reload by itself in a while; another upload before that changes nothing."""

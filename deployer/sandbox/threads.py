@@ -9,10 +9,12 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-AT_A_TIME = 32  # visitors and reloads; more wait
+AT_A_TIME = 32  # in each pool; more wait
 
 
 class Threads(ThreadPoolExecutor):
+    """Visitors have a pool of their own: those of a site that hangs must not keep its reload waiting."""
+
     def __init__(self) -> None:
         super().__init__(AT_A_TIME, thread_name_prefix="sandbox")
 

@@ -45,10 +45,10 @@ class Client:
         url = f"{self.sandbox.url}/_sandbox/{place}"
         return self.session.request(method, url, timeout=10, **kwargs)
 
-    def raw(self, head: str, body: bytes = b"") -> socket.socket:
+    def raw(self, head: str, body: bytes = b"", *, host: str = "127.0.0.1") -> socket.socket:
         """A connection of its own on which a request has been sent; the head's lines are put right."""
-        host, port = self.sandbox.url.removeprefix("http://").split(":")
-        connection = socket.create_connection((host, int(port)), timeout=10)
+        address, port = self.sandbox.url.removeprefix("http://").split(":")
+        connection = socket.create_connection((address, int(port)), timeout=10)
         lines = [*head.splitlines(), f"Host: {host}", f"Authorization: Token {self.sandbox.token}"]
         connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
         return connection

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import requests
 
 from deployer.sandbox.switches import Switches
+from deployer.sandbox.threads import AT_A_TIME
 from tests.sandbox.client import DOMAIN, Client
 from tests.sandbox.conftest import Start
 
@@ -23,6 +25,15 @@ SEEN = b"""
 def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [f"{environ['HTTP_HOST']} {environ['HTTP_ORIGIN']}".encode()] if "HTTP_ORIGIN" in environ else []
+"""
+
+HANGING = b"""
+import os, time
+def application(environ, start_response):
+    while environ["PATH_INFO"] == "/hang" and not os.path.exists(os.path.expanduser("~/released")):
+        time.sleep(0.01)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return []
 """
 
 
@@ -367,3 +378,19 @@ def test_a_mapping_belongs_to_one_webapp(start: Start) -> None:
     api.create_webapp("www.example.org")
     number = api.post(f"{APP}static_files/", json={"url": "/s", "path": "/tmp"}).json()["id"]
     assert api.get(f"webapps/www.example.org/static_files/{number}/").status_code == 404
+
+
+def test_a_site_with_any_number_of_hanging_visitors_can_be_reloaded(api: Client) -> None:
+    api.create_webapp()
+    api.sandbox.switch(wsgi_upload="nothing")
+    api.upload(WSGI, HANGING)
+    api.post(f"{APP}reload/")
+    log = api.sandbox.disk.real(f"/var/log/{DOMAIN}.server.log")
+    reloads = log.read_text().count("reload of")
+    with ExitStack() as opened:
+        for _ in range(2 * AT_A_TIME):
+            opened.enter_context(api.raw("GET /hang HTTP/1.1", host=DOMAIN))
+        reloading = opened.enter_context(api.raw(f"POST /api/v0/user/alice/{APP}reload/ HTTP/1.1"))
+        until(lambda: log.read_text().count("reload of") > reloads)
+        api.upload("/home/alice/released")
+        assert reloading.recv(15) == b"HTTP/1.1 200 OK"
