@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -82,14 +83,15 @@ class Control:
     async def _add_fault(self, request: Request) -> Response:
         try:
             fault = Fault.from_json(await _json(request))
-        except ValueError as error:
+            shown = _indented(_plain(fault), 201)  # before it is kept: what is nested too deeply fails here
+        except (ValueError, RecursionError) as error:
             raise detail(400, str(error)) from error
         self._account.faults.add(fault)
-        return _indented(_plain(fault), 201)
+        return shown
 
     async def _list_requests(self, request: Request) -> Response:
         since = request.query_params.get("since", "0")
-        if not since.isdecimal():
+        if not re.fullmatch("[0-9]{1,18}", since):
             raise detail(400, f"since={since}: it is a request's number")
         return _indented([_plain(entry) for entry in self._account.journal.list(since=int(since))])
 

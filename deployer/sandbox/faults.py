@@ -46,6 +46,10 @@ class Effect:
             raise ValueError(f"status {self.status!r}: a final answer has 200 to 599")
         if not 0 <= self.seconds <= sys.maxsize:  # neither infinite nor NaN
             raise ValueError(f"seconds {self.seconds!r}: a finite number of at least 0")
+        try:
+            f"{self.html}{self.location}".encode()
+        except UnicodeEncodeError as error:
+            raise ValueError("html and location: half a character cannot be sent") from error
 
     @property
     def name(self) -> str:

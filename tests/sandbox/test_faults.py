@@ -199,7 +199,13 @@ def test_every_request_of_a_story_can_be_hit_in_turn(api: Client) -> None:
         ('{"effect": {"kind": "slow", "seconds": -1}}', "at least 0"),
         ('{"effect": {"kind": "slow", "seconds": NaN}}', "a finite number"),
         ('{"effect": {"kind": "slow", "seconds": Infinity}}', "a finite number"),
+        ('{"effect": {"kind": "html", "html": "\\ud800"}}', "half a character"),
         pytest.param("[" * 100_000, "not JSON", id="deep"),
+        pytest.param(
+            '{"effect": {"kind": "status", "json": %s}}' % ("[" * 900 + "]" * 900),
+            "recursion",
+            id="too deep to show",
+        ),
         ('{"effect": {"kind": "cut", "when": "now"}}', "before"),
         ('{"effect": {"kind": "cut"}, "path": "("}', "regular expression"),
         ('{"effect": {"kind": "cut"}, "after": -1}', "at least 0"),
@@ -212,6 +218,7 @@ def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(
     response = api.control("POST", "faults", data=document)
     assert response.status_code == 400
     assert said in response.json()["detail"]
+    assert api.control("GET", "faults").json() == []
 
 
 def test_a_connection_is_kept_alive_across_refusals(api: Client) -> None:
