@@ -59,8 +59,12 @@ def json_object(content_type: str, body: bytes) -> JsonObject:
 
 
 def nothing(content_type: str, body: bytes) -> None:
-    """A success that needs no body; one that is there must not contradict it."""
-    if body.strip() and isinstance(json_value(content_type, body), dict):
+    """A success that needs no body. Raises NoAnswer for an HTML page: somebody else said that it is one.
+
+    What calls itself JSON must not contradict the success; other words, like "OK", are no concern of ours.
+    """
+    speaks = bool(body.strip()) and (is_json(content_type) or _is_page(content_type, body))
+    if speaks and isinstance(json_value(content_type, body), dict):
         json_object(content_type, body)
 
 
@@ -74,7 +78,7 @@ def json_objects(content_type: str, body: bytes) -> tuple[JsonObject, ...]:
 def words(content_type: str, body: bytes) -> str:
     """What the server said, short enough for one line; HTML is reduced to its title or its first text."""
     text = _text(body)
-    if is_html(content_type) or text.lstrip()[:1] == "<":
+    if _is_page(content_type, body):
         return _cut(_html_words(text))
     try:
         value = json.loads(text)
@@ -89,7 +93,7 @@ def refusal(call: Call, status: int, headers: Mapping[str, str], body: bytes, *,
     said = words(content_type, body)
     message = f"{call}: {status}" + (f" {said}" if said else "")
     if status == 429:
-        wait_s = _retry_after(headers, said, attempt)
+        wait_s = _retry_after(headers, body, attempt)
         error = RateLimited(
             message, status=429, hint="Something else uses the same account; run it again later."
         )
@@ -136,17 +140,27 @@ def _forbidden(call: Call, message: str, said: str) -> ApiError:
     return ApiError(message, status=403, hint=hint)
 
 
-def _retry_after(headers: Mapping[str, str], said: str, attempt: int) -> float:
-    """Seconds, at least one: the header, else the number in the text, else a guess.
+def _retry_after(headers: Mapping[str, str], body: bytes, attempt: int) -> float:
+    """Seconds, at least one: the header, else what Django REST framework says, else a guess.
 
-    The guess begins with 12, the pause of the client ae_pythonanywhere, and doubles up to a whole window.
+    Its words are "Expected available in 37 seconds.", in the `detail` of its JSON; no other number in a
+    page is a time. The guess begins with 12, the pause of the client ae_pythonanywhere, and doubles up to
+    a whole window.
     """
     header = headers.get("Retry-After", "").strip()
     if header.isdecimal():
         return max(1.0, float(header))
-    if number := re.search(r"\d+", said):
-        return max(1.0, float(number[0]))
-    return min(60.0, 12.0 * 2.0 ** (attempt - 1))
+    if said := re.search(r"available in (\d+) second", _detail(body)):
+        return max(1.0, float(said[1]))
+    return min(60.0, 12.0 * 2.0 ** min(attempt - 1, 3))
+
+
+def _detail(body: bytes) -> str:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return ""
+    return str(value.get("detail", "")) if isinstance(value, dict) else ""
 
 
 def _json_words(value: Any) -> str:
@@ -177,6 +191,10 @@ def _is_json_object(body: bytes) -> bool:
         return isinstance(json.loads(body), dict)
     except ValueError:
         return False
+
+
+def _is_page(content_type: str, body: bytes) -> bool:
+    return is_html(content_type) or body.lstrip()[:1] == b"<"
 
 
 def _text(body: bytes) -> str:

@@ -30,6 +30,9 @@ REQUESTS_PER_MINUTE: Final = 40
 """Help page "API": "each endpoint has a 40 requests per minute rate limit"."""
 MARGIN_S: Final = 0.05
 """Added to the window: the platform's clock and ours do not tick alike."""
+LONGEST_HOLD_S: Final = 300.0
+"""A 429 that asks for more ends the call that got it, but holds the others back only for so long: then the
+platform is asked again. Some proxy's Retry-After of a day must not stop every deployer of the machine."""
 POLL_S: Final = 0.2
 """How long a wait goes without looking up."""
 
@@ -140,13 +143,13 @@ class Budget:
             db.execute("DELETE FROM slot WHERE id = ?", (slot.id,))
 
     def hold(self, pattern: str, seconds: float) -> None:
-        """The platform said 429: nobody sends to this pattern for so long."""
+        """The platform said 429: nobody sends to this pattern for so long, nor longer than LONGEST_HOLD_S."""
         with self._transaction() as db:
             now = self._clock()
             db.execute(
                 "INSERT INTO hold VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
                 " SET written = excluded.written, until = max(until, excluded.until)",
-                (self._account, pattern, now, now + seconds),
+                (self._account, pattern, now, now + min(seconds, LONGEST_HOLD_S)),
             )
 
     def estimate(self, counts: Mapping[str, int]) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from deployer.errors import NoAnswer
 from deployer.model.endpoints import Endpoint
 from deployer.pythonanywhere import answers
 from deployer.pythonanywhere.answers import JsonObject
@@ -51,6 +52,8 @@ def as_objects(parse: Callable[[JsonObject], T]) -> Callable[[Reply], tuple[T, .
 
 
 def confirmed(reply: Reply) -> None:
-    """204, or a JSON object that does not say ERROR; mostly {"status": "OK"}."""
-    if reply.status != 204:
-        answers.json_object(reply.content_type, reply.read())
+    """204, or some words that do not say ERROR; mostly {"status": "OK"}. Raises NoAnswer for silence."""
+    body = reply.read()
+    if reply.status != 204 and not body.strip():
+        raise NoAnswer("an empty body came instead of a confirmation")
+    answers.nothing(reply.content_type, body)

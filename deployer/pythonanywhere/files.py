@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import IO
+from typing import IO, Any
 
 from deployer.errors import ApiError, NoAnswer, NotFound, UsageError
 from deployer.model.endpoints import Endpoint
@@ -16,9 +16,18 @@ from deployer.pythonanywhere.reply import Reply
 
 
 class Files(Family):
-    """A path that is not there raises NotFound."""
+    """A path that is not there raises NotFound.
+
+    Whether it is a file or a directory shows in the answer's type, and where that is JSON in its shape. The
+    platform sends every file as application/octet-stream, whatever its name, and a directory as JSON (tests
+    of the vendor's client pythonanywhere-core); whether that holds for a file named *.json nobody knows. So
+    JSON is a directory when it is an object whose every value is an object with `type` and `url`, else it is
+    a file. An empty object is what was asked for: a file to `read`, an empty directory to `list_directory`.
+    """
 
     def read(self, path: str) -> bytes:
+        """The whole content. Raises ApiError when it is a directory, unless that is an empty one."""
+
         def content(reply: Reply) -> bytes:
             _check_file(reply)
             return reply.read()
@@ -28,6 +37,7 @@ class Files(Family):
     def download(self, path: str) -> Iterator[bytes]:
         """The content in pieces, for files of any size; a cut file raises NoAnswer instead of ending early.
 
+        What the server calls JSON comes in one piece, since it takes all of it to tell that it is a file.
         Nothing is asked before the first piece is; close the iterator when not reading to the end.
         """
         return self._transport.stream(self._path_call("GET", path), _check_file)
@@ -95,32 +105,46 @@ class Files(Family):
 
 
 def _check_file(reply: Reply) -> None:
-    if _holds_directory(reply):
+    """Raises ApiError for a directory. What is JSON is read as a whole to tell, and can be read again."""
+    _check_content(reply)
+    if not answers.is_json(reply.content_type):
+        return
+    content = reply.peek()
+    try:
+        value = json.loads(content)
+    except ValueError:
+        return
+    if value and _is_listing(value):
         raise ApiError("it is a directory, not a file")
 
 
 def _entries(reply: Reply) -> Mapping[str, EntryType]:
-    if not _holds_directory(reply):
+    _check_content(reply)
+    if not answers.is_json(reply.content_type):
         raise ApiError("it is a file, not a directory")
     listing = answers.json_value(reply.content_type, reply.read())
-    if not isinstance(listing, dict) or not all(isinstance(entry, dict) for entry in listing.values()):
-        raise NoAnswer(f"a listing was due, not {json.dumps(listing)[:100]}")
-    return {name: str(entry.get("type", "")) for name, entry in sorted(listing.items())}
+    if not _is_listing(listing):
+        raise ApiError("it is a file, not a directory")
+    return {name: str(entry["type"]) for name, entry in sorted(listing.items())}
 
 
-def _holds_directory(reply: Reply) -> bool:
-    """Whether the answer is a directory's listing; else it is a file. Raises NoAnswer when it is neither.
+def _is_listing(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(entry, dict) and {"type", "url"} <= entry.keys() for entry in value.values()
+    )
 
-    The platform sends every file as application/octet-stream, whatever its name, and a directory as JSON
-    (tests of the vendor's client pythonanywhere-core). So HTML is a proxy's page or a login, not even a file
-    whose name ends in .html, and what has no type at all is nothing.
+
+def _check_content(reply: Reply) -> None:
+    """Raises NoAnswer for what is neither file nor directory.
+
+    HTML is a proxy's page or a login, not even a file whose name ends in .html, and what has no type at all
+    is nothing.
     """
     if answers.is_html(reply.content_type):
         said = answers.words(reply.content_type, reply.read())
         raise NoAnswer(f"an HTML page came instead of the file: {said}")
     if not reply.content_type:
         raise NoAnswer("an answer without a Content-Type came instead of the file")
-    return answers.is_json(reply.content_type)
 
 
 def _paths(reply: Reply) -> tuple[str, ...]:

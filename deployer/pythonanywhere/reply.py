@@ -15,6 +15,7 @@ class Reply:
     """Gives the connection back if the body was read, else ends it."""
     received: int = 0
     """Bytes of the body so far."""
+    _peeked: bytes = b""
 
     @property
     def content_type(self) -> str:
@@ -24,7 +25,15 @@ class Reply:
         """The whole body."""
         return b"".join(self.chunks())
 
+    def peek(self) -> bytes:
+        """The whole body, which can then be read as if it had not been."""
+        self._peeked = self.read()
+        return self._peeked
+
     def chunks(self) -> Iterator[bytes]:
+        if self._peeked:
+            peeked, self._peeked = self._peeked, b""
+            yield peeked
         for chunk in self.body:
             self.received += len(chunk)
             yield chunk

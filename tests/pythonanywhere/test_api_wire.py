@@ -208,8 +208,44 @@ def test_an_upload_answered_by_a_page_did_not_happen(connect: Connect) -> None:
         connect(server.host).files.write("/home/alice/a", b"x")
 
 
+@pytest.mark.parametrize(
+    "said",
+    [answer(200, b"OK", "text/plain"), answer(200, b"done", ""), answer(200, b'"done"')],
+    ids=["text", "no type", "JSON"],
+)
+def test_a_success_that_needs_no_words_may_have_any(connect: Connect, said: Answer) -> None:
+    with ScriptedServer(said) as server:
+        client = connect(server.host)
+        assert client.files.write("/home/alice/a", b"x") is False
+        assert client.files.delete("/home/alice/a") is True
+        assert client.webapps.reload(DOMAIN) is ReloadOutcome.OK
+        client.webapps.create(DOMAIN, "3.12")
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (answer(200, HTML, "text/plain"), NoAnswer),
+        (answer(200, HTML, ""), NoAnswer),
+        (answer(200, b'{"status": "O', "text/json"), NoAnswer),
+        (answer(200, b'{"status":"ERROR","error_message":"no"}'), ApiError),
+    ],
+    ids=["page as text", "page without a type", "half JSON", "error"],
+)
+def test_words_that_contradict_a_success_are_no_success(
+    connect: Connect, said: Answer, error: type[ApiError]
+) -> None:
+    with ScriptedServer(said) as server:
+        files = connect(server.host).files
+        with pytest.raises(ApiError) as written:
+            files.write("/home/alice/a", b"x")
+        with pytest.raises(ApiError) as deleted:
+            files.delete("/home/alice/a")
+    assert {type(written.value), type(deleted.value)} == {error}
+
+
 def test_files_and_directories_are_told_apart(connect: Connect) -> None:
-    listing = answer(200, b'{"b":{"type":"file"},"a":{"type":"socket"}}')
+    listing = answer(200, b'{"b":{"type":"file","url":"u"},"a":{"type":"socket","url":"u"}}')
     file = answer(200, b"{}", "application/octet-stream; charset=utf-8")
     with ScriptedServer(listing, file, listing, file) as server:
         files = connect(server.host).files
@@ -219,6 +255,51 @@ def test_files_and_directories_are_told_apart(connect: Connect) -> None:
             files.read("/home/alice")
         with pytest.raises(ApiError, match="it is a file"):
             files.list_directory("/home/alice/a.json")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"live":{"commit":"1"},"files":{}}',
+        b'{"type":{"type":"file"},"url":{"url":"u"}}',
+        b'{"a":{"type":"file","url":"u"},"b":1}',
+        b"[]",
+        b'"type url"',
+        b"7",
+    ],
+)
+def test_a_json_file_is_a_file_although_the_server_calls_it_json(connect: Connect, content: bytes) -> None:
+    """Nobody knows that the platform never names a file's type after its name."""
+    with ScriptedServer(answer(200, content)) as server:
+        files = connect(server.host).files
+        assert files.read("/home/alice/a.json") == content
+        assert b"".join(files.download("/home/alice/a.json")) == content
+        with pytest.raises(ApiError, match="it is a file, not a directory"):
+            files.list_directory("/home/alice/a.json")
+
+
+@pytest.mark.parametrize("content", [b"", b'{"half": '])
+def test_a_json_file_need_not_hold_json_but_a_listing_must(connect: Connect, content: bytes) -> None:
+    with ScriptedServer(answer(200, content)) as server:
+        files = connect(server.host).files
+        assert files.read("/home/alice/a.json") == content
+        with pytest.raises(NoAnswer):
+            files.list_directory("/home/alice/a")
+
+
+def test_an_empty_object_is_what_was_asked_for(connect: Connect) -> None:
+    with ScriptedServer(answer(200, b"{}")) as server:
+        files = connect(server.host).files
+        assert files.read("/home/alice/a.json") == b"{}"
+        assert files.list_directory("/home/alice/empty") == {}
+
+
+def test_a_directory_is_not_downloaded(connect: Connect) -> None:
+    with (
+        ScriptedServer(answer(200, b'{"a":{"type":"file","url":"u"}}')) as server,
+        pytest.raises(ApiError, match="it is a directory"),
+    ):
+        list(connect(server.host).files.download("/home/alice"))
 
 
 @pytest.mark.parametrize(
@@ -378,6 +459,39 @@ def test_a_429_is_waited_out_as_long_as_it_says(
         assert connect(server.host, patience_s=30, on_wait=waits.append).webapps.list() == ()
     assert 1 <= time.monotonic() - started < 3
     assert [wait.reason for wait in waits] == [WaitReason.THROTTLED]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"<html><head><title>429 Too Many Requests</title></head></html>", "text/html"),
+        (b"429 Too Many Requests, available in 429 seconds", "text/plain"),
+        (b'{"error":"limit 500 exceeded"}', "application/json"),
+        (b'{"detail":"Error 429: slow down"}', "application/json"),
+        (b'["available in 99 seconds"]', "application/json"),
+    ],
+)
+def test_a_number_on_a_429_page_is_not_taken_for_seconds(
+    connect: Connect, tmp_path: Path, body: bytes, content_type: str
+) -> None:
+    with ScriptedServer(answer(429, body, content_type)) as server:
+        held = Budget(host=server.host, username="alice", requests_per_minute=0, directory=tmp_path)
+        with pytest.raises(RateLimited):
+            connect(server.host).webapps.list()
+    assert 11 < held.estimate({Endpoint.WEBAPPS: 1}) <= 12
+    held.close()
+
+
+def test_a_429_that_asks_for_a_day_does_not_stop_the_machine_for_one(
+    connect: Connect, tmp_path: Path
+) -> None:
+    day = answer(429, b"{}", headers={"Retry-After": "86400"})
+    with ScriptedServer(day) as server:
+        held = Budget(host=server.host, username="alice", requests_per_minute=0, directory=tmp_path)
+        with pytest.raises(RateLimited):
+            connect(server.host, patience_s=300).webapps.list()
+    assert 290 < held.estimate({Endpoint.WEBAPPS: 1}) <= 300
+    held.close()
 
 
 def test_a_429_longer_than_our_patience_is_an_error(connect: Connect) -> None:
