@@ -1,14 +1,20 @@
 """Where the process begins and ends: the one place that turns an error into words and a status."""
 
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from deployer.errors import DeployerError, ExitStatus
+from deployer.model.manifest import ManifestUnreadable
 
 
 def main() -> NoReturn:
     """The console script `deployer`."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # started with it closed
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the end
 
     def command_line() -> None:
         from deployer.cli.main import app
@@ -26,9 +32,8 @@ def run(app: Callable[[], object]) -> int:
         _call(app)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except DeployerError as error:
-        failure.show(error)
-        return error.exit_status
+    except (DeployerError, ManifestUnreadable) as error:
+        return failure.show_any(error)
     except KeyboardInterrupt:
         failure.show_interrupted()
         return ExitStatus.TEMPORARY

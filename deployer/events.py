@@ -6,8 +6,8 @@ Readable on a terminal, one JSON object per line otherwise; the names are listed
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TextIO
+from contextlib import contextmanager, suppress
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
@@ -19,7 +19,7 @@ log: FilteringBoundLogger = structlog.get_logger()
 Keeper = Callable[[str, str], None]
 """Keeps (deployment id, JSON line) somewhere durable."""
 
-_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "silent": 100}
 _keepers: list[Keeper] = []
 
 
@@ -42,7 +42,7 @@ def configure(*, level: str = "info", as_json: bool | None = None, stream: TextI
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(min(_LEVELS[level], _LEVELS["info"])),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Forgiving(out))),
         cache_logger_on_first_use=False,
     )
 
@@ -64,6 +64,22 @@ def _keep(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         for keeper in _keepers:
             keeper(deployment, json.dumps(event, default=_plain))
     return event
+
+
+class _Forgiving:
+    """A stream that may be closed or full: events are lost then, the deployment goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 class _Filter:

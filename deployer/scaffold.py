@@ -209,11 +209,13 @@ def adopted_text(site: LiveSite) -> str:
     ]
     for url, path in site.static:
         lines += ["[[static]]", f"url = {_toml(url)}", f"path = {_toml(path)}", ""]
+    if site.tasks:
+        lines += ["# Tasks belong to the account, not to a site: uncomment those that are this site's.", ""]
     for name, command, hour, minute in site.tasks:
-        when = [f"minute = {minute}"] if hour is None else [f'at = "{hour:02}:{minute:02}"']
+        when = f"minute = {minute}" if hour is None else f'at = "{hour:02}:{minute:02}"'
         interval = "hourly" if hour is None else "daily"
-        lines += ["[[task]]", f"name = {_toml(name)}", f"command = {_toml(command)}"]
-        lines += [f'interval = "{interval}"', *when, ""]
+        lines += ["# [[task]]", f"# name = {_toml(name)}", f"# command = {_toml(command)}"]
+        lines += [f'# interval = "{interval}"', f"# {when}", ""]
     return "\n".join(lines)
 
 

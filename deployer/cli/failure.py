@@ -5,12 +5,15 @@ import os
 import platform
 import sys
 import traceback
+from contextlib import suppress
 from typing import Any
 
 import typer
 
 from deployer import __version__
+from deployer.cli.output import say
 from deployer.errors import DeployerError, ExitStatus, Interrupted
+from deployer.model.manifest import ManifestUnreadable
 
 
 def wants_json() -> bool:
@@ -30,12 +33,25 @@ def show(error: DeployerError) -> None:
         )
     else:
         parts = (f"deployer: {error.message}", error.left, error.hint)
-        typer.echo("\n".join(part for part in parts if part), err=True)
+        with suppress(OSError, ValueError):
+            typer.echo("\n".join(part for part in parts if part), err=True)
 
 
 def show_interrupted() -> None:
     """A second Ctrl-C, or one where nothing had begun: as safe as a kill."""
     show(Interrupted("interrupted", left="What was sent so far is recorded."))
+
+
+def show_any(error: DeployerError | ManifestUnreadable) -> ExitStatus:
+    """Show what ended the command and return its exit status.
+
+    A line of the record's files may be damaged, which is noticed only where that line is needed.
+    """
+    from deployer.deployment.record import unreadable
+
+    known = error if isinstance(error, DeployerError) else unreadable("the record on the server", error)
+    show(known)
+    return known.exit_status
 
 
 def show_bug(error: Exception) -> None:
@@ -58,4 +74,4 @@ def close_broken_pipe() -> None:
 
 
 def _line(**fields: Any) -> None:
-    typer.echo(json.dumps(fields, ensure_ascii=False))
+    say(json.dumps(fields, ensure_ascii=False))

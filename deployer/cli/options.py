@@ -34,7 +34,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every reque
 AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="Deploy a commit that ships no file.")]
 Overwrite = Annotated[
     bool,
-    typer.Option("--overwrite", help="Replace files and mappings on the server that deployer did not make."),
+    typer.Option("--overwrite", help="Replace what deployer did not make, and a site of another target."),
 ]
 Force = Annotated[
     bool,
@@ -52,6 +52,7 @@ def overrides(*, allow_empty: bool, overwrite: bool, force: bool, max_delete: st
     return Overrides(
         allow_empty=allow_empty,
         overwrite=overwrite,
+        move=overwrite,
         force=force,
         max_delete=None if max_delete is None else _max_delete(max_delete),
     )

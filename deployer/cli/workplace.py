@@ -41,6 +41,8 @@ class Workplace:
     context: Context
     work: SiteWork
     commit: Commit
+    note: str
+    """What a person may have forgotten."""
 
     @property
     def public_url(self) -> str:
@@ -66,6 +68,12 @@ class Rooms:
     def per_minute(self) -> int:
         return self.context.account.requests_per_minute.value
 
+    def uncommitted(self) -> str:
+        """A word on work that no commit holds, and that is therefore not deployed; mostly empty."""
+        count = self.repository.uncommitted()
+        changes = "1 change" if count == 1 else f"{count} changes"
+        return f"note: {changes} in {self.repository.root} not committed, so not deployed" if count else ""
+
     def place(self) -> Workplace:
         """The site that the commit describes."""
         described = site_of(self.context, self.repository, self.commit)
@@ -76,7 +84,7 @@ class Rooms:
             repository=self.repository,
             api=self.api,
             state=self.state,
-            who=f"{getpass.getuser()}@{socket.gethostname()}",
+            who=f"{_user()}@{socket.gethostname()}",
             site_url=site_url,
             host_header=host_header,
             requests_per_minute=self.per_minute,
@@ -84,7 +92,7 @@ class Rooms:
             pause=self.stop.pause,
             check_stop=self.stop.check,
         )
-        return Workplace(context=self.context, work=work, commit=self.commit)
+        return Workplace(context=self.context, work=work, commit=self.commit, note=self.uncommitted())
 
 
 @contextmanager
@@ -163,9 +171,12 @@ def site_of(context: Context, repository: Repository, commit: Commit) -> Site:
     path = context.manifest.value
     data = repository.read(commit, path)
     if data is None:
+        written = (repository.root / path).is_file()
         raise UsageError(
             f"there is no {path} in commit {commit.short}, so nothing says what the site is",
-            hint="`deployer init` writes one for this project; it has to be committed.",
+            hint=f"It is in the folder, but not committed: `git add {path} && git commit`."
+            if written
+            else "`deployer init` writes one for this project; it has to be committed.",
         )
     return load_site(
         data,
@@ -193,6 +204,14 @@ def _context(*, repo: Path | None, config: Path | None, site: str | None) -> Con
     return effective(given, os.environ, Path.cwd())
 
 
+def _user() -> str:
+    """A container may run as a user that the system has no name for."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
+
+
 def _local(context: Context) -> Path:
     if is_url(context.repo.value):
         raise UsageError(
@@ -218,7 +237,9 @@ def _configure_events(*, as_json: bool, verbose: bool, narrates: bool) -> None:
     elif verbose:
         events.configure(level="debug")
     else:
-        events.configure(level="info" if narrates and not sys.stderr.isatty() else "warning")
+        # On a terminal the command's own words tell the story; warnings are part of neither.
+        terminal = sys.stderr.isatty()
+        events.configure(level="silent" if terminal else "info" if narrates else "warning")
 
 
 def _reporter(*, per_minute: int, quiet: bool) -> Reporter:

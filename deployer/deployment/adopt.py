@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from deployer.deployment.live import find_webapp, read_mappings, read_tasks, webapp_settings
+from deployer.deployment.live import find_webapp, read_mappings, read_tasks, read_wsgi, webapp_settings
 from deployer.deployment.observe import Survey, wsgi_content
 from deployer.deployment.record import Record
 from deployer.deployment.site_work import SiteWork
@@ -55,10 +55,10 @@ def adopt(work: SiteWork, commit: Commit) -> Adoption:
         record.write(_adopted(work, commit, before, there, settings, plain=snapshot.plain))
     wanted = snapshot.files
     keep = PathPatterns(work.site.files.keep)
-    different = tuple(p for p, e in sorted(there.items()) if e.digest != wanted[p].digest and p not in keep)
+    same = [path for path, entry in there.items() if entry.digest == wanted[path].digest]
     return Adoption(
-        same=len(there) - len(different),
-        different=different,
+        same=len(same),
+        different=tuple(path for path in sorted(set(there) - set(same)) if path not in keep),
         missing=tuple(sorted(set(wanted) - set(there))),
         settings=words,
     )
@@ -132,8 +132,8 @@ def _wsgi_digest(work: SiteWork, commit: Commit) -> str | None:
     if wanted is None:
         return None
     digest = blob_digest(wanted, like=commit.id)
-    there = work.api.files.read(work.site.wsgi_path)
-    return digest if blob_digest(there, like=commit.id) == digest else None
+    there = read_wsgi(work)
+    return digest if there is not None and blob_digest(there, like=commit.id) == digest else None
 
 
 def live_site(api: PythonAnywhere, domain: str) -> LiveSite:

@@ -1,7 +1,7 @@
 """One attempt to bring a commit to the server: observe, plan, claim, act, reload, check, record."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
@@ -12,7 +12,7 @@ from deployer.deployment.execute import Execution
 from deployer.deployment.observe import Observation, observe
 from deployer.deployment.record import Record, busy, intent
 from deployer.deployment.site_work import SiteWork
-from deployer.errors import ApiError, Interrupted, NeedsPerson, Refused, Temporary
+from deployer.errors import ApiError, DeployerError, Interrupted, NeedsPerson, NotFound, Refused, Temporary
 from deployer.events import deployment_events, log
 from deployer.model.deployment import Deployment, Status, Step
 from deployer.model.files import Commit
@@ -63,10 +63,10 @@ def attempt(
         plan = decision.plan
         log.info("planned", actions=dict(plan.counts()), bytes=plan.bytes_sent, notes=len(plan.notes))
         work.state.plan(run.deployment, plan.as_json(per_minute=work.requests_per_minute))
-        failed = None if leaving else _failed_before(observation, overrides)
+        failed = None if leaving else failed_before(observation, overrides)
         if failed is not None and _is_half_back(observation):
             raise _still_there(work, failed, observation.facts.manifest)
-        if refusals := (*_quarantine(failed), *plan.refusals):
+        if refusals := (*quarantine(failed), *plan.refusals):
             raise Refused(refusals)
         if plan.is_noop:
             return run.ended(Status.UNCHANGED, plan, None)
@@ -76,7 +76,7 @@ def attempt(
         return run.carry_out(observation, decision, leaving)
 
 
-def _failed_before(observation: Observation, overrides: Overrides) -> Failed | None:
+def failed_before(observation: Observation, overrides: Overrides) -> Failed | None:
     """What is recorded of this commit's failure, unless it shall be tried again in spite of it."""
     failed = observation.facts.manifest.failed
     return failed if failed and failed.commit == observation.facts.commit.id and not overrides.force else None
@@ -100,7 +100,7 @@ def _still_there(work: SiteWork, failed: Failed, manifest: Manifest) -> NotWell:
     )
 
 
-def _quarantine(failed: Failed | None) -> Iterator[str]:
+def quarantine(failed: Failed | None) -> Iterator[str]:
     """A commit that failed is not tried again by itself: every run of a timer would take the site down."""
     if failed is not None:
         yield (
@@ -124,17 +124,21 @@ class _Run:
 
     def carry_out(self, observation: Observation, decision: Decision, leaving: Failed | None) -> Outcome:
         work, plan, before = self.work, decision.plan, observation.facts.manifest
-        live = Live(commit=self.commit.id, deployment=self.deployment.id, since=datetime.now(UTC))
         if not plan.actions:
             completed = _completed(observation, decision, decision.settled)
-            self.record.write_unclaimed(_now_live(completed, before, live, leaving))
+            self.record.write_unclaimed(_now_live(completed, before, self._live(), leaving))
             return self.ended(Status.LIVE, plan, None)
         pending = intent(observation.facts, plan, self.deployment, owner=work.state.owner, who=work.who)
         claimed = self.record.claim(replace(before, settings=decision.known), pending, work.pause)
         execution = Execution(
             work, observation, plan, self.deployment.id, decision.settled, self.record, claimed
         )
-        execution.run()
+        try:
+            execution.run()
+            execution.claimed = self.record.renew(execution.claimed)
+        except (ApiError, Interrupted) as error:
+            self._give_up(execution.claimed, error)
+            raise
         completed = _completed(observation, decision, execution.settings.applied)
         answer = None
         if (reload := plan.reload) is not None:
@@ -142,9 +146,22 @@ class _Run:
             answer = self._check()
             if not answer.well:
                 raise self._not_well(answer, completed)
-        self._write_last(_now_live(completed, before, live, leaving))
+        self.record.renew(execution.claimed)
+        self._write_last(_now_live(completed, before, self._live(), leaving))
         log.info("live", commit=self.commit.id, url=work.site_url)
         return self.ended(Status.LIVE, plan, answer)
+
+    def _live(self) -> Live:
+        return Live(commit=self.commit.id, deployment=self.deployment.id, since=datetime.now(UTC))
+
+    def _give_up(self, claimed: Manifest, error: ApiError | Interrupted) -> None:
+        """After an orderly failure nobody has to wait for a lease; what was touched stays in doubt.
+
+        Where nothing answers this could not be written either: the lease ends by itself then.
+        """
+        if not isinstance(error, Temporary):
+            with suppress(DeployerError):
+                self.record.write(claimed.prolonged(datetime.now(UTC)))
 
     def ended(self, status: Status, plan: Plan, answer: health.Answer | None) -> Outcome:
         detail = f"answered {answer.status} in {1000 * answer.seconds:.0f} ms" if answer else ""
@@ -177,6 +194,9 @@ class _Run:
                 if attempt_number == 1:
                     self.work.pause(2.0)
                 continue
+            except NotFound as error:
+                error.hint = "`deployer sync --force` looks at the web app and its settings again."
+                raise
             say = log.info if outcome is ReloadOutcome.OK else log.warning
             say("reloaded", outcome=str(outcome), reason=action.reason)
             step = Step.of(action, number=number, entry=None, seconds=monotonic() - began)

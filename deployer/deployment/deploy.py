@@ -4,10 +4,10 @@ The story in one sentence: try the commit; when the site does not answer as it s
 was live, and say why in the site's own words.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from deployer.deployment.attempt import NotWell, Outcome, attempt
+from deployer.deployment.attempt import NotWell, Outcome, attempt, failed_before, quarantine
 from deployer.deployment.observe import observe
 from deployer.deployment.record import Record, busy
 from deployer.deployment.site_work import SiteWork
@@ -37,7 +37,9 @@ def preview(work: SiteWork, commit: Commit, overrides: Overrides) -> Preview:
     observation = observe(work, commit, manifest, overrides)
     work.reporter.finished()
     taken = busy(work.site.domain, manifest.pending).message if observation.busy else ""
-    return Preview(plan=decide(observation.facts).plan, manifest=observation.facts.manifest, busy=taken)
+    plan = decide(observation.facts).plan
+    refusals = (*quarantine(failed_before(observation, overrides)), *plan.refusals)
+    return Preview(plan=replace(plan, refusals=refusals), manifest=observation.facts.manifest, busy=taken)
 
 
 def deploy(
@@ -62,24 +64,31 @@ def rollback(work: SiteWork, to: str | None) -> Outcome:
     `to` is a deployment's id or a commit; None: what was live before. Raises as `deploy`, and
     UsageError when there is nothing to go back to.
     """
-    manifest = Record(work.site, work.api).read()
-    commit = work.repository.resolve(_way_back(work, manifest, to))
-    leaving = None
-    if manifest.commit is not None and manifest.commit != commit.id:
-        deployment = manifest.live.deployment if manifest.live else "unknown"
-        leaving = Failed(commit=manifest.commit, deployment=deployment, reason="was rolled back")
-    with exclusive(work.state.locks, work.site.domain, doing=f"rollback to {commit.short}"):
-        return attempt(work.at(commit), commit, PUT_BACK, leaving=leaving)
+    with exclusive(work.state.locks, work.site.domain, doing=f"rollback to {to or 'what was live before'}"):
+        manifest = Record(work.site, work.api).read()
+        commit = work.repository.resolve(_way_back(work, manifest, to))
+        leaving = None
+        if manifest.commit is not None and manifest.commit != commit.id:
+            deployment = manifest.live.deployment if manifest.live else "unknown"
+            leaving = Failed(commit=manifest.commit, deployment=deployment, reason="was rolled back")
+        try:
+            return attempt(work.at(commit), commit, PUT_BACK, leaving=leaving)
+        except NotWell as failure:
+            raise _put_back(work, commit, failure) from None
 
 
 def unlock(work: SiteWork) -> Pending | None:
-    """Break another deployer's claim; what it may have touched stays in doubt. None: there was none."""
-    record = Record(work.site, work.api)
-    manifest = record.read()
-    if manifest.pending is not None:
-        record.write(manifest.prolonged(datetime.now(UTC)))
-        log.warning("claim_broken", deployment=manifest.pending.deployment, who=manifest.pending.who)
-    return manifest.pending
+    """Break another deployer's claim; what it may have touched stays in doubt. None: there was none.
+
+    Raises SiteBusy when the other one is a process of this machine, and so not dead.
+    """
+    with exclusive(work.state.locks, work.site.domain, doing="breaking a claim"):
+        record = Record(work.site, work.api)
+        manifest = record.read()
+        if manifest.pending is not None:
+            record.write(manifest.prolonged(datetime.now(UTC)))
+            log.warning("claim_broken", deployment=manifest.pending.deployment, who=manifest.pending.who)
+        return manifest.pending
 
 
 def _put_back(work: SiteWork, commit: Commit, failure: NotWell) -> DeployerError:
@@ -124,5 +133,10 @@ def _way_back(work: SiteWork, manifest: Manifest, to: str | None) -> str:
             )
         return manifest.previous.commit
     known = work.state.deployments(work.site.domain, most=1000)
-    named = [deployment for deployment in known if deployment.id.startswith(to)]
-    return named[0].commit if len(named) == 1 else to
+    commits = {deployment.commit for deployment in known if deployment.id.startswith(to)}
+    if len(commits) > 1:
+        raise UsageError(
+            f"several deployments have an id that begins with {to}",
+            hint="`deployer history` lists them; type more of the one that is meant.",
+        )
+    return commits.pop() if commits else to

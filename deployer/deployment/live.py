@@ -24,7 +24,7 @@ def read_settings(work: SiteWork, doubt: InDoubt) -> LiveSettings:
         webapp=webapp_settings(webapp) if webapp else WebAppSettings(),
         static=read_mappings(api, site) if doubt.static and exists else (),
         tasks=read_tasks(api, site) if doubt.tasks else (),
-        wsgi=_read_wsgi(work) if doubt.wsgi and exists else None,
+        wsgi=read_wsgi(work) if doubt.wsgi and exists else None,
         virtualenv_exists=_virtualenv_exists(work) if doubt.webapp else None,
     )
 
@@ -71,7 +71,8 @@ def webapp_settings(webapp: WebApp) -> WebAppSettings:
     )
 
 
-def _read_wsgi(work: SiteWork) -> bytes | None:
+def read_wsgi(work: SiteWork) -> bytes | None:
+    """The WSGI file as it is there; None when there is none."""
     try:
         return work.api.files.read(work.site.wsgi_path)
     except NotFound:

@@ -20,6 +20,8 @@ class Overview:
 
     live: Live | None
     files: int
+    on_server: str
+    """What is there in place of what is live; empty when that is the same."""
     pending: str
     """Who is deploying now, or whose deployment was cut off; empty: nobody's."""
     drift: str
@@ -36,6 +38,7 @@ def overview(work: SiteWork) -> Overview:
     seen = Overview(
         live=manifest.live,
         files=len(manifest.files),
+        on_server=_on_server(manifest),
         pending=_pending(manifest, work.state.owner),
         drift=_drift(work, manifest),
         webapp=_webapp(work),
@@ -45,6 +48,14 @@ def overview(work: SiteWork) -> Overview:
     )
     work.reporter.finished()
     return seen
+
+
+def _on_server(manifest: Manifest) -> str:
+    failed = manifest.failed
+    words = f"; {failed.commit[:10]} {failed.reason}" if failed else ""
+    if manifest.commit is not None and (manifest.live is None or manifest.commit != manifest.live.commit):
+        return f"{manifest.commit[:10]}, which was never seen to answer well{words}: `deployer rollback`"
+    return words.removeprefix("; ")
 
 
 def _pending(manifest: Manifest, owner: str) -> str:
@@ -79,7 +90,7 @@ def _drift(work: SiteWork, manifest: Manifest) -> str:
 def _webapp(work: SiteWork) -> str:
     app = find_webapp(work.api, work.site)
     if app is None:
-        return f"{work.site.domain} is not there: `deployer sync` creates it"
+        return f"{work.site.domain} is not there: `deployer sync --force` creates it"
     return f"Python {app.python_version}{_expiry(app.expiry, 'the web app')}"
 
 
@@ -90,7 +101,7 @@ def _tasks(work: SiteWork, manifest: Manifest) -> Iterator[str]:
     for item in manifest.settings.tasks:
         task = live.get(item.id)
         if task is None:
-            yield f"{item.task.name}: gone from the server"
+            yield f"{item.task.name}: gone from the server, `deployer sync --force` creates it"
         else:
             off = "" if task.enabled is not False else ", switched off"
             yield f"{item.task.name}: {item.task.command}{off}{_expiry(task.expiry, 'it')}"

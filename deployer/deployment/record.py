@@ -54,12 +54,7 @@ class Record:
         try:
             return Manifest.load(data)
         except ManifestUnreadable as error:
-            raise NeedsPerson(
-                f"{self.site.manifest_path} is not a record that can be understood: {error}",
-                left="Nothing was written on the server.",
-                hint="Delete that file on the server and run again: what is there already is then "
-                "downloaded and compared, not overwritten.",
-            ) from error
+            raise unreadable(self.site.manifest_path, error) from error
 
     def write_unclaimed(self, manifest: Manifest) -> None:
         """For a record that is all there is to write. Raises SiteBusy when it changed since it was read."""
@@ -135,6 +130,15 @@ def intent(facts: Facts, plan: Plan, deployment: Deployment, *, owner: str, who:
         or any(isinstance(action, (*SETTINGS_ACTIONS, UploadWsgi)) for action in plan.actions),
         static=tuple(action.mapping for action in plan.actions if isinstance(action, CreateMapping)),
         tasks=tuple(action.task for action in plan.actions if isinstance(action, CreateTask)),
+    )
+
+
+def unreadable(path: str, error: ManifestUnreadable) -> NeedsPerson:
+    return NeedsPerson(
+        f"{path} is not a record that can be understood: {error}",
+        left="Nothing was written on the server.",
+        hint="Delete ~/.deployer/<domain>/manifest.json on the server and run again: what is there already "
+        "is then downloaded and compared, not overwritten.",
     )
 
 

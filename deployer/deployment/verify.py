@@ -13,7 +13,7 @@ from deployer.deployment.deploy import deploy
 from deployer.deployment.live import find_webapp, read_mappings, read_tasks, webapp_settings
 from deployer.deployment.record import Record
 from deployer.deployment.site_work import SiteWork
-from deployer.errors import NotFound, UsageError
+from deployer.errors import ApiError, CredentialsRefused, NotFound, Temporary, UsageError
 from deployer.model.digest import blob_digest
 from deployer.model.files import FileEntry
 from deployer.model.manifest import AppliedSettings, Manifest
@@ -27,6 +27,8 @@ class Fault(StrEnum):
 
     MISSING = "missing"
     DIFFERENT = "different content"
+    NO_FILE = "no file"
+    """A folder stands in its place, or something that cannot be read."""
     CHANGED = "changed"
 
 
@@ -121,6 +123,10 @@ def _compare(work: SiteWork, path: str, digest: str) -> Fault | None:
         content = work.api.files.read(path)
     except NotFound:
         return Fault.MISSING
+    except (Temporary, CredentialsRefused):
+        raise
+    except ApiError:
+        return Fault.NO_FILE
     return None if blob_digest(content, like=digest) == digest else Fault.DIFFERENT
 
 

@@ -111,6 +111,12 @@ class Repository:
         archived.load((full,))
         return archived.read(full)
 
+    def uncommitted(self) -> int:
+        """How many files of the work tree differ from the checked-out commit or are new; 0 when bare."""
+        if self._bare:
+            return 0
+        return len(self._git.run("status", "--porcelain", "--untracked-files=normal").splitlines())
+
     def tracked_and_new(self) -> tuple[str, ...]:
         """Files of the work tree that are tracked, or could be: not ignored. Sorted, relative to `root`."""
         if self._bare:

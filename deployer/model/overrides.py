@@ -12,9 +12,11 @@ class Overrides:
     allow_empty: bool = False
     max_delete: MaxDelete | None = None
     overwrite: bool = False
+    move: bool = False
+    """The site may leave the target that it has."""
     force: bool = False
     """Deploy again what is there, and deploy a commit that failed before."""
 
 
-PUT_BACK = Overrides(allow_empty=True, max_delete=MaxDelete(share=1.0))
+PUT_BACK = Overrides(allow_empty=True, max_delete=MaxDelete(share=1.0), move=True)
 """Going back to what was there may delete as much as the way here had created."""

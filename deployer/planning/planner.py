@@ -55,7 +55,7 @@ def decide(facts: Facts) -> Decision:
         commit=facts.commit.id,
         base=facts.manifest.commit,
         actions=(*changing, *reload),
-        refusals=(*files.refusals(), *settings.refusals, *_broken(facts)),
+        refusals=(*_elsewhere(facts), *files.refusals(), *settings.refusals, *_broken(facts)),
         notes=(*_moved(facts), *files.notes, *settings.notes, *_virtualenv(facts)),
         needs_record=_needs_record(facts, settings, files.kept),
     )
@@ -99,6 +99,15 @@ def _virtualenv(facts: Facts) -> Iterator[Note]:
         python = facts.site.webapp.python_version or DEFAULT_PYTHON
         reason = f"is not there, the site would not find its packages: mkvirtualenv --python=python{python}"
         yield Note(subject=wanted, reason=reason)
+
+
+def _elsewhere(facts: Facts) -> Iterator[str]:
+    """The commonest reason for another target is another repository: the site would be replaced."""
+    if facts.moved_from is not None and not facts.overrides.move:
+        yield (
+            f"{facts.site.domain} is deployed to {facts.moved_from} so far, {facts.commit.short} wants "
+            f"{facts.site.target}: if this is the right repository and the site shall move, pass --overwrite"
+        )
 
 
 def _moved(facts: Facts) -> Iterator[Note]:

@@ -48,13 +48,24 @@ class State:
     def close(self) -> None:
         self._db.close()
 
+    def _execute(self, sql: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        """Raises UsageError when the database is full, locked for long or damaged."""
+        try:
+            return self._db.execute(sql, values)
+        except sqlite3.Error as error:
+            raise UsageError(
+                f"the history {self.folder / DATABASE} cannot be used: {error}",
+                left="What was sent so far is on the server; its record there knows of it.",
+                hint="Make room or mend that, then run it again: it goes on from there.",
+            ) from error
+
     @property
     def owner(self) -> str:
         """Identity of this state folder, made on first use."""
-        self._db.execute(
+        self._execute(
             "INSERT INTO owner SELECT ? WHERE NOT EXISTS (SELECT 1 FROM owner)", (uuid.uuid4().hex,)
         )
-        row = self._db.execute("SELECT id FROM owner").fetchone()
+        row = self._execute("SELECT id FROM owner").fetchone()
         return str(row[0])
 
     def begin(self, domain: str, commit: Commit) -> Deployment:
@@ -63,7 +74,7 @@ class State:
         The caller holds the site's lock, so whatever still says running was killed.
         """
         started = datetime.now(UTC)
-        self._db.execute(
+        self._execute(
             "UPDATE deployment SET status = ?, detail = ? WHERE domain = ? AND status = ?",
             (Status.INTERRUPTED, "its process ended without a word", domain, Status.RUNNING),
         )
@@ -77,7 +88,7 @@ class State:
             base=None,
             started=started,
         )
-        self._db.execute(
+        self._execute(
             "INSERT INTO deployment (id, domain, commit_id, subject, author, started, status) "
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
             (id_, domain, commit.id, commit.subject, commit.author, started.isoformat(), Status.RUNNING),
@@ -86,7 +97,7 @@ class State:
 
     def end(self, deployment: Deployment, status: Status, *, base: str | None, detail: str) -> Deployment:
         ended = datetime.now(UTC)
-        self._db.execute(
+        self._execute(
             "UPDATE deployment SET ended = ?, status = ?, base = ?, detail = ? WHERE id = ?",
             (ended.isoformat(), status, base, detail, deployment.id),
         )
@@ -94,16 +105,16 @@ class State:
 
     def plan(self, deployment: Deployment, plan: Mapping[str, Any]) -> None:
         """Keep what the deployment is about to do."""
-        self._db.execute("UPDATE deployment SET plan = ? WHERE id = ?", (json.dumps(plan), deployment.id))
+        self._execute("UPDATE deployment SET plan = ? WHERE id = ?", (json.dumps(plan), deployment.id))
 
     def planned(self, deployment: str) -> dict[str, Any] | None:
         """What it was about to do; None when it never came to a plan."""
-        row = self._db.execute("SELECT plan FROM deployment WHERE id = ?", (deployment,)).fetchone()
+        row = self._execute("SELECT plan FROM deployment WHERE id = ?", (deployment,)).fetchone()
         return json.loads(row[0]) if row and row[0] else None
 
     def confirm(self, deployment: str, step: Step) -> None:
         """Write down that the server confirmed an action."""
-        self._db.execute(
+        self._execute(
             "INSERT INTO step VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 deployment,
@@ -118,7 +129,7 @@ class State:
         )
 
     def steps(self, deployment: str) -> Sequence[Step]:
-        rows = self._db.execute(
+        rows = self._execute(
             "SELECT number, action, subject, reason, entry, ended, seconds "
             "FROM step WHERE deployment = ? ORDER BY number",
             (deployment,),
@@ -149,15 +160,19 @@ class State:
             raise UsageError(f"{known} with the id {id_}", hint="`deployer history` lists them.")
         return exact[0]
 
-    def deployments(self, domain: str | None, *, most: int) -> Sequence[Deployment]:
-        """The newest first."""
-        if domain is None:
-            return self._select("ORDER BY started DESC LIMIT ?", (most,))
-        return self._select("WHERE domain = ? ORDER BY started DESC LIMIT ?", (domain, most))
+    def deployments(self, domain: str | None, *, most: int, unchanged: bool = True) -> Sequence[Deployment]:
+        """The newest first; without `unchanged` only those that had something to do."""
+        where = [] if domain is None else ["domain = ?"]
+        values: list[Any] = [] if domain is None else [domain]
+        if not unchanged:
+            where.append("status != ?")
+            values.append(Status.UNCHANGED)
+        condition = f"WHERE {' AND '.join(where)}" if where else ""
+        return self._select(f"{condition} ORDER BY started DESC LIMIT ?", (*values, most))
 
     def _select(self, where: str, values: tuple[Any, ...]) -> Sequence[Deployment]:
         columns = "id, domain, commit_id, subject, author, base, started, ended, status, detail"
-        rows = self._db.execute(f"SELECT {columns} FROM deployment {where}", values)  # noqa: S608 - our own text
+        rows = self._execute(f"SELECT {columns} FROM deployment {where}", values)  # noqa: S608 - our own text
         return [
             Deployment(
                 id=row[0],
@@ -176,8 +191,8 @@ class State:
 
     def log(self, deployment: str, line: str) -> None:
         """Keep one event, a JSON object as text."""
-        self._db.execute("INSERT INTO event (deployment, line) VALUES (?, ?)", (deployment, line))
+        self._execute("INSERT INTO event (deployment, line) VALUES (?, ?)", (deployment, line))
 
     def events(self, deployment: str) -> Sequence[dict[str, Any]]:
-        rows = self._db.execute("SELECT line FROM event WHERE deployment = ? ORDER BY number", (deployment,))
+        rows = self._execute("SELECT line FROM event WHERE deployment = ? ORDER BY number", (deployment,))
         return [json.loads(row[0]) for row in rows]

@@ -9,6 +9,7 @@ import pytest
 
 from deployer.errors import ApiError, NeedsPerson, Refused
 from deployer.model.deployment import Status
+from deployer.model.overrides import Overrides
 from deployer.model.site import FileRules, ScheduledTask, StaticMapping
 from deployer.sandbox import Effect, Fault, Switches
 from tests.deployment.stage import WSGI, Stage, stage
@@ -313,7 +314,9 @@ def test_a_moved_target_is_filled_anew_and_the_old_one_is_left_alone(place: Stag
     old = place.on_disk()
     place.change_site(target="/home/alice/elsewhere")
 
-    outcome = place.sync()
+    with pytest.raises(Refused, match="if this is the right repository and the site shall move"):
+        place.sync()
+    outcome = place.sync(overrides=Overrides(overwrite=True, move=True))
 
     assert place.on_disk() == old
     assert [note.subject for note in outcome.plan.notes] == ["/home/alice/mysite"]

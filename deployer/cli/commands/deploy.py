@@ -18,6 +18,7 @@ from deployer.cli.options import (
     Verbose,
     overrides,
 )
+from deployer.cli.output import say
 from deployer.errors import ExitStatus, Refused
 
 
@@ -47,14 +48,14 @@ def plan(
         seen = preview(place.work, place.commit, wishes)
         made = seen.plan
         if as_json:
-            typer.echo(
-                json.dumps(made.as_json(per_minute=place.work.requests_per_minute), ensure_ascii=False)
-            )
+            say(json.dumps(made.as_json(per_minute=place.work.requests_per_minute), ensure_ascii=False))
         else:
             home, per_minute = place.work.site.home, place.work.requests_per_minute
-            typer.echo("\n".join(plan_lines(made, place.commit, home=home, per_minute=per_minute)))
+            say("\n".join(plan_lines(made, place.commit, home=home, per_minute=per_minute)))
+            if place.note and rev is None:
+                say(place.note)
             if seen.busy:
-                typer.echo(f"note: {seen.busy}")
+                say(f"note: {seen.busy}")
     if made.refusals:
         raise Refused(made.refusals)
     if exit_code and not made.is_noop:
@@ -101,7 +102,9 @@ def sync(
         outcome = deploy(place.work, place.commit, wishes)
         if not as_json:
             made = sum(place.work.api.requests.values())
-            typer.echo("\n".join(outcome_lines(outcome, place.commit, place.public_url, requests=made)))
+            say("\n".join(outcome_lines(outcome, place.commit, place.public_url, requests=made)))
+            if place.note and rev is None:
+                say(place.note)
 
 
 def rollback(
@@ -132,7 +135,7 @@ def rollback(
         if not as_json:
             commit = place.work.repository.resolve(outcome.deployment.commit)
             made = sum(place.work.api.requests.values())
-            typer.echo("\n".join(outcome_lines(outcome, commit, place.public_url, requests=made)))
+            say("\n".join(outcome_lines(outcome, commit, place.public_url, requests=made)))
 
 
 def unlock(
@@ -151,9 +154,9 @@ def unlock(
         broken = break_claim(place.work)
     who = f"{broken.who}, deployment {broken.deployment}" if broken else None
     if as_json:
-        typer.echo(json.dumps({"broken": who}))
+        say(json.dumps({"broken": who}))
     else:
-        typer.echo(f"broken: the claim of {who}" if who else "nobody has claimed the site")
+        say(f"broken: the claim of {who}" if who else "nobody has claimed the site")
 
 
 def verify(
@@ -180,19 +183,19 @@ def verify(
     with workplace(repo=repo, config=config, site=site, rev=None, as_json=as_json, verbose=verbose) as place:
         found = compare(place.work, sample=sample)
         if as_json:
-            typer.echo(json.dumps(found.as_json(), ensure_ascii=False))
+            say(json.dumps(found.as_json(), ensure_ascii=False))
         else:
             for difference in found.differences:
-                typer.echo(f"  {difference.fault}: {difference.subject}")
+                say(f"  {difference.fault}: {difference.subject}")
             kept = f", {count(found.kept, 'kept file')} left out" if found.kept else ""
             verdict = count(len(found.differences), "difference") if found.differences else "no difference"
             of = f" of {found.of}" if found.compared < found.of else ""
-            typer.echo(f"{found.compared}{of} files and the settings compared{kept}: {verdict}")
+            say(f"{found.compared}{of} files and the settings compared{kept}: {verdict}")
         if found.differences and heal:
             outcome = send_again(place.work, found)
             if not as_json:
-                typer.echo(f"healed by deployment {outcome.deployment.id}")
+                say(f"healed by deployment {outcome.deployment.id}")
         elif found.differences:
             if not as_json:
-                typer.echo("`deployer verify --heal` puts that right.")
+                say("`deployer verify --heal` puts that right.")
             raise typer.Exit(ExitStatus.NEEDS_PERSON)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from deployer.cli.options import Config, Json, Repo, SiteName, Verbose
+from deployer.cli.output import say
 from deployer.model.deployment import Deployment
 
 Most = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many deployments at the most.")]
@@ -28,33 +29,35 @@ def status(
 
     with workplace(repo=repo, config=config, site=site, rev=None, as_json=as_json, verbose=verbose) as place:
         seen = overview(place.work)
-        last = place.work.state.deployments(place.work.site.domain, most=3)
+        last = place.work.state.deployments(place.work.site.domain, most=3, unchanged=False)
         ahead = place.commit.id if seen.live is None or seen.live.commit != place.commit.id else None
     if as_json:
         shown = asdict(seen) | {
             "branch_at": place.commit.id,
             "deployments": [_as_json(item) for item in last],
         }
-        typer.echo(json.dumps(shown, default=str))
+        say(json.dumps(shown, default=str))
         return
-    typer.echo(f"site      {place.public_url}")
+    say(f"site      {place.public_url}")
     if seen.live is None:
-        typer.echo("live      nothing that deployer knows of")
+        say("live      nothing that deployer knows of")
     else:
         since = f"{seen.live.since:%Y-%m-%d %H:%M:%S} UTC"
-        typer.echo(f"live      {seen.live.commit[:10]} since {since} (deployment {seen.live.deployment})")
-    typer.echo(f"newest    {place.commit.short} {place.commit.subject}{'' if ahead else ' (live)'}")
+        say(f"live      {seen.live.commit[:10]} since {since} (deployment {seen.live.deployment})")
+    say(f"newest    {place.commit.short} {place.commit.subject}{'' if ahead else ' (live)'}")
+    if seen.on_server:
+        say(f"on server {seen.on_server}")
     if seen.pending:
-        typer.echo(f"running   {seen.pending}")
-    typer.echo(f"drift     {seen.drift}")
-    typer.echo(f"web app   {seen.webapp}")
+        say(f"running   {seen.pending}")
+    say(f"drift     {seen.drift}")
+    say(f"web app   {seen.webapp}")
     for task in seen.tasks:
-        typer.echo(f"task      {task}")
-    typer.echo(f"cpu       {seen.cpu}")
+        say(f"task      {task}")
+    say(f"cpu       {seen.cpu}")
     if seen.window_s:
-        typer.echo(f"limit     the next request has to wait {duration(seen.window_s)}")
+        say(f"limit     the next request has to wait {duration(seen.window_s)}")
     for deployment in last:
-        typer.echo(f"last      {deployment_line(deployment)}")
+        say(f"last      {deployment_line(deployment)}")
 
 
 def history(
@@ -63,6 +66,7 @@ def history(
     config: Config = None,
     site: SiteName = None,
     limit: Most = 20,
+    every: Annotated[bool, typer.Option("--all", help="Also the runs that had nothing to do.")] = False,
     as_json: Json = False,
 ) -> None:
     """List this machine's deployments, the newest first; with --site or --repo those of one site."""
@@ -71,14 +75,14 @@ def history(
 
     domain = _domain(repo=repo, config=config, site=site) if site or repo else None
     with open_state(config=config) as state:
-        found = state.deployments(domain, most=limit)
+        found = state.deployments(domain, most=limit, unchanged=every)
     for deployment in found:
         if as_json:
-            typer.echo(json.dumps(_as_json(deployment), default=str, ensure_ascii=False))
+            say(json.dumps(_as_json(deployment), default=str, ensure_ascii=False))
         else:
-            typer.echo(deployment_line(deployment))
+            say(deployment_line(deployment))
     if not found and not as_json:
-        typer.echo("No deployment from this machine yet: `deployer sync` makes the first one.")
+        say("No deployment from this machine yet: `deployer sync` makes the first one.")
 
 
 def show(
@@ -103,22 +107,20 @@ def show(
             "actions": [asdict(step) for step in steps],
             "log": events,
         }
-        typer.echo(json.dumps(shown, default=str, ensure_ascii=False))
+        say(json.dumps(shown, default=str, ensure_ascii=False))
         return
-    typer.echo(deployment_line(deployment))
-    typer.echo(f"domain    {deployment.domain}")
-    typer.echo(f"author    {deployment.author}")
-    typer.echo(f"commit    {deployment.commit}, after {deployment.base or 'nothing'}")
+    say(deployment_line(deployment))
+    say(f"domain    {deployment.domain}")
+    say(f"author    {deployment.author}")
+    say(f"commit    {deployment.commit}, after {deployment.base or 'nothing'}")
     if deployment.detail:
-        typer.echo(f"result    {deployment.detail}")
-    typer.echo(f"actions   {len(steps)} of {len(plan['actions']) if plan else 0} planned were confirmed")
+        say(f"result    {deployment.detail}")
+    say(f"actions   {len(steps)} of {len(plan['actions']) if plan else 0} planned were confirmed")
     for step in steps:
-        typer.echo(
-            f"  {step.number:>4}  {step.seconds:7.3f} s  {step.action}  {step.subject}  ({step.reason})"
-        )
-    typer.echo("log")
+        say(f"  {step.number:>4}  {step.seconds:7.3f} s  {step.action}  {step.subject}  ({step.reason})")
+    say("log")
     for event in events:
-        typer.echo(f"  {event_line(event)}")
+        say(f"  {event_line(event)}")
 
 
 def _as_json(deployment: Deployment) -> dict[str, Any]:

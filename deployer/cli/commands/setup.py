@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deployer.cli.options import Config, Json, Repo, Rev, SiteName, Verbose
+from deployer.cli.output import say
 from deployer.errors import ExitStatus, UsageError
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def init(
     for name, text in texts.items():
         (root / name).write_text(text, encoding="utf-8")
     found = f" (found in {project.found_in})" if project.found_in else ""
-    typer.echo(f"This looks like: {project.kind}{found}. Written: {', '.join(texts)}.")
-    typer.echo(f"Next: read them, then `git add {' '.join(texts)} && git commit`, then `deployer plan`.")
+    say(f"This looks like: {project.kind}{found}. Written: {', '.join(texts)}.")
+    say(f"Next: read them, then `git add {' '.join(texts)} && git commit`, then `deployer plan`.")
 
 
 def adopt(
@@ -67,19 +68,19 @@ def adopt(
 
     with rooms(repo=repo, config=config, site=site, rev=rev, as_json=as_json, verbose=verbose) as opened:
         if opened.repository.read(opened.commit, opened.context.manifest.value) is None:
-            typer.echo(_write_configuration(opened))
+            say(_write_configuration(opened))
             return
         found = take_over(opened.place().work, opened.commit)
     if as_json:
-        typer.echo(json.dumps(asdict(found), ensure_ascii=False))
+        say(json.dumps(asdict(found), ensure_ascii=False))
         return
     for path in found.different:
-        typer.echo(f"  different: {path}")
+        say(f"  different: {path}")
     for path in found.missing:
-        typer.echo(f"  missing: {path}")
+        say(f"  missing: {path}")
     for words in found.settings:
-        typer.echo(f"  {words}")
-    typer.echo(
+        say(f"  {words}")
+    say(
         f"adopted: {found.same} files are as the commit has them, {len(found.different)} differ, "
         f"{len(found.missing)} are missing. `deployer plan` shows what the next `deployer sync` would do."
     )
@@ -110,11 +111,11 @@ def config(*, repo: Repo = None, config: Config = None, site: SiteName = None, a
     lines = described(repo=repo, config=config, site=site)
     if as_json:
         shown = [{"key": line.key, "value": line.value, "origin": line.origin} for line in lines]
-        typer.echo(json.dumps(shown, ensure_ascii=False))
+        say(json.dumps(shown, ensure_ascii=False))
         return
     width = max(len(f"{line.key} = {line.value}") for line in lines)
     for line in lines:
-        typer.echo(f"{f'{line.key} = {line.value}':<{width}}  # {line.origin}")
+        say(f"{f'{line.key} = {line.value}':<{width}}  # {line.origin}")
 
 
 def doctor(*, repo: Repo = None, config: Config = None, site: SiteName = None, as_json: Json = False) -> None:
@@ -124,9 +125,9 @@ def doctor(*, repo: Repo = None, config: Config = None, site: SiteName = None, a
     findings = list(checkup(repo=repo, config=config, site=site))
     for finding in findings:
         if as_json:
-            typer.echo(json.dumps(finding.as_json(), ensure_ascii=False))
+            say(json.dumps(finding.as_json(), ensure_ascii=False))
         else:
-            typer.echo(str(finding))
+            say(str(finding))
     worst = max((finding.exit_status for finding in findings), default=ExitStatus.OK)
     if worst:
         raise typer.Exit(worst)

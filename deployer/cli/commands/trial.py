@@ -1,6 +1,7 @@
 """demo, sandbox: the product without an account."""
 
 import json
+import os
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,9 +30,14 @@ def demo() -> None:
 
 def sandbox(
     *,
-    data: Annotated[Path, typer.Option("--data", help="Where the account lives; survives a restart.")] = Path(
-        "sandbox"
-    ),
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Where the account lives; survives a restart. Default: ~/.local/share/deployer/sandbox.",
+            show_default=False,
+        ),
+    ] = None,
     user: Annotated[str, typer.Option("--user", help="Name of the account.")] = "alice",
     token: Annotated[
         str | None,
@@ -58,10 +64,23 @@ def sandbox(
     try:
         switches = Switches().changed(dict(_answer(text) for text in switch or []))
         serve(
-            SandboxOptions(data=data, user=user, token=token, port=port, plan=plan.value, switches=switches)
+            SandboxOptions(
+                data=data or _usual_folder(),
+                user=user,
+                token=token,
+                port=port,
+                plan=plan.value,
+                switches=switches,
+            )
         )
     except (ValueError, OSError, DataFolderInUseError) as error:
         raise UsageError(f"the sandbox cannot be started: {error}") from error
+
+
+def _usual_folder() -> Path:
+    """Not the current one: that may be a repository, whose next commit would hold the account."""
+    home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(home).expanduser() / "deployer" / "sandbox"
 
 
 def _answer(text: str) -> tuple[str, Any]:
