@@ -2,12 +2,12 @@
 
 import hashlib
 import tarfile
-import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import IO, BinaryIO, NamedTuple
 
 from deployer.git.process import Git
+from deployer.git.temporary import fill, open_temporary
 
 _PIECE = 1 << 16
 _MOST_NAMED = 100
@@ -52,8 +52,9 @@ class Archived:
     def size(self, path: str) -> int:
         return self._places[path].size
 
-    def copy(self, path: str, into: IO[bytes]) -> None:
-        into.writelines(self._pieces(path, self._places[path].size))
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """The whole content."""
+        return self._pieces(path, self._places[path].size)
 
     def read(self, path: str, limit: int | None = None) -> bytes:
         """The content, or the first `limit` bytes of it."""
@@ -66,7 +67,7 @@ class Archived:
 
     def _opened(self) -> BinaryIO:
         if self._store is None:
-            self._store = tempfile.TemporaryFile(prefix="deployer-archived-")  # noqa: SIM115 - kept until close()
+            self._store = open_temporary("archived")
         return self._store
 
     def _pieces(self, path: str, left: int) -> Iterator[bytes]:
@@ -84,5 +85,5 @@ class Archived:
         start = store.seek(0, 2)
         while piece := content.read(_PIECE):
             hashed.update(piece)
-            store.write(piece)
+            fill(store, (piece,))
         return _Place(start, size, hashed.hexdigest())

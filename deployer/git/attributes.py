@@ -8,7 +8,6 @@ touched, and asking about a few paths of a large commit costs little.
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from deployer.git.objects import Objects
 from deployer.git.process import Git
+from deployer.git.temporary import temporary_folder
 from deployer.git.tree import folders
 
 ATTRIBUTES_FILE = ".gitattributes"
@@ -104,8 +104,8 @@ class Attributes:
         self, attribute_files: Mapping[str, str], paths: Collection[str]
     ) -> Mapping[str, Mapping[str, str]]:
         """The attributes of each path that has any."""
-        with tempfile.TemporaryDirectory(prefix="deployer-index-") as folder:
-            environment = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+        with temporary_folder("index") as folder:
+            environment = {"GIT_INDEX_FILE": str(folder / "index")}
             lines = b"".join(f"100644 {id_}\t".encode() + _raw(path) for path, id_ in attribute_files.items())
             self._git.run("update_index", "-z", "--index-info", stdin=lines, environment=environment)
             printed = self._git.run(

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from deployer.git.archived import Archived
 from deployer.git.objects import Objects
 from deployer.git.shipment import Shipment
+from deployer.git.temporary import fill, open_temporary
 
 _IN_MEMORY = 1 << 20
 """Bytes; a larger file is opened from a temporary one."""
@@ -26,14 +26,13 @@ class Contents:
     def open(self, path: str) -> Iterator[BinaryIO]:
         """The file as shipped, at its start; seekable, because an upload may have to be sent twice.
 
-        It owes nothing to git any more, so it may be given up in the middle.
+        It owes nothing to git any more, so it may be given up in the middle. Raises UsageError when there
+        is no room for it.
         """
         entry = self._shipment.entry(path)
-        with BytesIO() if entry.size <= _IN_MEMORY else TemporaryFile(prefix="deployer-content-") as file:
-            if (archived := self._shipment.archived_as(path)) is not None:
-                self._archived.copy(archived, file)
-            else:
-                self._objects.copy(entry.digest, file)
+        with BytesIO() if entry.size <= _IN_MEMORY else open_temporary("content") as file:
+            archived = self._shipment.archived_as(path)
+            fill(file, self._archived.pieces(archived) if archived else self._objects.pieces(entry.digest))
             file.seek(0)
             yield file
 

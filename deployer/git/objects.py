@@ -1,7 +1,7 @@
 """Asks git about objects by name, through processes that are started once and kept."""
 
 from collections.abc import Iterator, Sequence
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from deployer.errors import UsageError
 from deployer.git.process import Git, Process
@@ -48,14 +48,10 @@ class Objects:
             raise
         return answers
 
-    def copy(self, name: str, into: IO[bytes]) -> None:
-        """Write the whole content. Raises UsageError when there is no such object."""
-        into.writelines(self._pieces(name))
-
     def read(self, name: str, limit: int | None = None) -> bytes:
         """The content, or the first `limit` bytes of it."""
         content = bytearray()
-        for piece in self._pieces(name):
+        for piece in self.pieces(name):
             content += piece if limit is None else piece[: max(limit - len(content), 0)]
         return bytes(content)
 
@@ -66,8 +62,11 @@ class Objects:
                 process.end()
         self._informing = self._reading = None
 
-    def _pieces(self, name: str) -> Iterator[bytes]:
-        """Meant to be read to the end; when it is not, the process ends with it."""
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """The whole content. Raises UsageError when there is no such object.
+
+        Meant to be read to the end; when it is not, the process ends with it.
+        """
         if self._reading is None:
             self._reading = self._git.start("cat_file", "--batch")
         process, self._reading = self._reading, None

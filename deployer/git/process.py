@@ -2,7 +2,6 @@
 
 import os
 import signal
-import tempfile
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -10,6 +9,7 @@ from threading import Thread
 from typing import IO, TYPE_CHECKING, Any
 
 from deployer.errors import UsageError
+from deployer.git.temporary import fill, open_temporary
 
 if TYPE_CHECKING:
     from git import Repo
@@ -26,7 +26,8 @@ class Git:
 
     The environment of the children names the repository. So a hook's GIT_DIR does not mislead them,
     and a repository that belongs to another user ("dubious ownership") is as good as our own, which
-    changes nothing for anybody else.
+    changes nothing for anybody else. Replacements (`git replace`) are not looked at: they are one clone's
+    own, and what is shipped is what the id of the commit stands for, everywhere.
     """
 
     def __init__(self, repo: "Repo") -> None:
@@ -35,6 +36,7 @@ class Git:
         environment = {
             "GIT_DIR": str(repo.git_dir),
             "GIT_LITERAL_PATHSPECS": "1",
+            "GIT_NO_REPLACE_OBJECTS": "1",
             "GIT_OPTIONAL_LOCKS": "0",
             **_configured(_CONFIGURATION),
         }
@@ -52,8 +54,8 @@ class Git:
         """What one command prints. Raises UsageError with git's own words when it fails."""
         from git.exc import CommandError
 
-        with tempfile.TemporaryFile() as given:
-            given.write(stdin or b"")
+        with open_temporary("given") as given:
+            fill(given, (stdin or b"",))
             given.seek(0)
             try:
                 printed = getattr(self._git, command)(

@@ -1,6 +1,10 @@
 """The bytes of what is shipped."""
 
+import resource
+import tempfile
 import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -79,6 +83,45 @@ def test_contents_are_there_without_a_snapshot_where_the_diff_told_all(repo: Git
         assert repository.changes(base, commit, ALL) is not None
         assert contents.head("a") == b"2"
         assert contents.head("b") == b"1"
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """No file may grow beyond so many bytes, as on a disk that is nearly full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("attributes", ["", "* filter=identity\n"], ids=["plain", "converted"])
+def test_a_full_disk_is_said_with_what_to_do(repo: GitRepo, attributes: str) -> None:
+    repo.git("config", "filter.identity.smudge", "cat")
+    repo.commit({"big": bytes(3 << 20), ".gitattributes": attributes})
+    with Repository(repo.path) as repository:
+        contents = repository.contents(repository.resolve("main"), ALL)
+        with (
+            room_for(2_000_001),
+            pytest.raises(UsageError, match="a temporary file cannot be written in /") as caught,
+            contents.open("big"),
+        ):
+            pass
+        assert "TMPDIR" in caught.value.hint
+        with contents.open("big") as file:
+            assert file.read() == bytes(3 << 20)
+
+
+def test_a_machine_without_a_place_for_temporary_files_is_told_so(
+    repo: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.commit({"a": "1", ".gitattributes": "a export-ignore\n"})
+    with Repository(repo.path) as repository:
+        commit = repository.resolve("main")
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+        with pytest.raises(UsageError, match="gone: No such file or directory"):
+            repository.snapshot(commit, ALL)
 
 
 def test_what_is_not_shipped_cannot_be_opened(repo: GitRepo) -> None:

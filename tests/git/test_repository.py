@@ -72,6 +72,24 @@ def test_a_hook_s_own_environment_does_not_mislead(
         assert repository.resolve("main").subject.startswith("Second")
 
 
+@pytest.mark.parametrize("attributes", ["", "*.txt eol=crlf\n"], ids=["plain", "converted"])
+def test_a_replacement_of_this_clone_is_not_shipped(repo: GitRepo, attributes: str) -> None:
+    """Neither in place of a file nor of a commit, by whichever way the bytes are read."""
+    named = repo.commit({".gitattributes": attributes, "b.txt": "as committed\n"})
+    other = repo.commit({"b.txt": "something else\n"}, "Another")
+    end = "\r\n" if attributes else "\n"
+    repo.git("replace", f"{named}:b.txt", f"{other}:b.txt")
+    repo.git("replace", named, other)
+    with Repository(repo.path) as repository:
+        commit = repository.resolve(named)
+        snapshot = repository.snapshot(commit, FileRules())
+        with repository.contents(commit, FileRules()).open("b.txt") as file:
+            assert file.read() == f"as committed{end}".encode()
+        assert repository.read(commit, "b.txt") == f"as committed{end}".encode()
+        assert snapshot.files["b.txt"].size == len(f"as committed{end}")
+        assert commit.subject == "A change"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_a_repository_of_another_user_is_read(repo: GitRepo) -> None:
     bare = _bare(repo)
