@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,7 +22,9 @@ def main() -> NoReturn:
 
         app()
 
-    sys.exit(run(command_line))
+    status = run(command_line)
+    _let_go_of_output()
+    sys.exit(status)
 
 
 def run(app: Callable[[], object]) -> int:
@@ -38,12 +41,21 @@ def run(app: Callable[[], object]) -> int:
         failure.show_interrupted()
         return ExitStatus.TEMPORARY
     except BrokenPipeError:
-        failure.close_broken_pipe()
         return ExitStatus.OK
     except Exception as error:  # noqa: BLE001 - the last stop before the user
         failure.show_bug(error)
         return ExitStatus.BUG
     return ExitStatus.OK
+
+
+def _let_go_of_output() -> None:
+    """What nobody takes any more must not become the exit status, as the interpreter would make it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _call(app: Callable[[], object]) -> None:

@@ -1,7 +1,6 @@
 """How an error is told: to a person on stderr, to a program as one more JSON line."""
 
 import json
-import os
 import platform
 import sys
 import traceback
@@ -66,11 +65,6 @@ def show_bug(error: Exception) -> None:
         f"{trace}",
         err=True,
     )
-
-
-def close_broken_pipe() -> None:
-    """Whoever read our output has enough; keep the interpreter from complaining at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _line(**fields: Any) -> None:
