@@ -44,7 +44,7 @@ def recognise(paths: Sequence[str], read: Callable[[str], str]) -> Project:
     for path in shallow:
         if path.rpartition("/")[2] == "manage.py" and (found := _SETTINGS_MODULE.search(read(path))):
             return Project(kind="Django", found_in=path, module=found[1], root=dirname(path), folders=folders)
-    sources = [(path, read(path)) for path in shallow if "test" not in path][:200]
+    sources = [(path, read(path)) for path in shallow if not _is_test(path)][:200]
     for kind, pattern in (
         ("Flask", _FLASK),
         ("FastAPI", _FASTAPI),
@@ -60,6 +60,10 @@ def recognise(paths: Sequence[str], read: Callable[[str], str]) -> Project:
     if "index.html" in paths:
         return Project(kind="static site", found_in="index.html", folders=folders)
     return Project(kind="unknown", folders=folders)
+
+
+def _is_test(path: str) -> bool:
+    return any(part in {"test", "tests"} or part.startswith("test_") for part in path.split("/"))
 
 
 def _module(path: str, paths: Iterable[str]) -> tuple[str, str]:
@@ -144,6 +148,9 @@ def config_text(project: Project, target: str, *, python: str) -> str:
         "",
         "[health]                            # asked after every reload",
         'path = "/"',
+        "status = 200"
+        if project.kind == "static site"
+        else "# status = 200                      # else anything below 500 is well",
         "",
     ]
     return "\n".join(lines)

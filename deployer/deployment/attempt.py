@@ -142,10 +142,11 @@ class _Run:
         completed = _completed(observation, decision, execution.settings.applied)
         answer = None
         if (reload := plan.reload) is not None:
+            since = datetime.now(UTC)
             self._reload(reload, number=len(plan.actions))
             answer = self._check()
             if not answer.well:
-                raise self._not_well(answer, completed)
+                raise self._not_well(answer, completed, since)
         self.record.renew(execution.claimed)
         self._write_last(_now_live(completed, before, self._live(), leaving))
         log.info("live", commit=self.commit.id, url=work.site_url)
@@ -221,11 +222,11 @@ class _Run:
         )
         return answer
 
-    def _not_well(self, answer: health.Answer, completed: Manifest) -> NotWell:
+    def _not_well(self, answer: health.Answer, completed: Manifest, since: datetime) -> NotWell:
         """Evidence first, before anything else is touched; then the record, so that the next run need
         not guess what is on the server: it is known to the byte, it just is not live.
         """
-        evidence = gather(self.work, answer.excerpt)
+        evidence = gather(self.work, answer.excerpt, since)
         failed = Failed(
             commit=self.commit.id,
             deployment=self.deployment.id,

@@ -80,20 +80,19 @@ def claim_created(applied: AppliedSettings, pending: Pending | None, live: LiveS
     """Add what a cut-off deployment created without learning the id: it announced what it would create."""
     if pending is None:
         return applied
-    known = {item.id for item in applied.static}, {item.id for item in applied.tasks}
-    mappings = [
-        replace(item, mapping=announced)
-        for item in live.static
-        for announced in pending.static
-        if item.id not in known[0] and same_mapping(item.mapping, announced)
-    ]
-    tasks = [
-        replace(item, task=announced)
-        for item in live.tasks
-        for announced in pending.tasks
-        if item.id not in known[1] and is_announced(item.task, announced)
-    ]
-    return replace(applied, static=(*applied.static, *mappings), tasks=(*applied.tasks, *tasks))
+    mappings = {item.id: item for item in applied.static}
+    for announced in pending.static:
+        for item in live.static:
+            if item.id not in mappings and same_mapping(item.mapping, announced):
+                mappings[item.id] = replace(item, mapping=announced)
+                break
+    tasks = {item.id: item for item in applied.tasks}
+    for task in pending.tasks:
+        for there in live.tasks:
+            if there.id not in tasks and is_announced(there.task, task):
+                tasks[there.id] = replace(there, task=task)
+                break
+    return replace(applied, static=tuple(mappings.values()), tasks=tuple(tasks.values()))
 
 
 def plan_settings(

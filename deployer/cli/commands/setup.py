@@ -47,6 +47,8 @@ def init(
         (root / name).write_text(text, encoding="utf-8")
     found = f" (found in {project.found_in})" if project.found_in else ""
     say(f"This looks like: {project.kind}{found}. Written: {', '.join(texts)}.")
+    if project.kind == "unknown":
+        say("No application was recognised: name the file that defines `application` as app.wsgi.")
     say(f"Next: read them, then `git add {' '.join(texts)} && git commit`, then `deployer plan`.")
 
 
