@@ -279,6 +279,7 @@ def _completed(observation: Observation, decision: Decision, applied: AppliedSet
         plain=facts.plain,
         files=apply(facts.manifest.files, (c for c in facts.changes if c.path not in decision.kept)),
         orphans=decision.orphans,
+        theirs=decision.theirs,
         settings=replace(applied, wsgi=facts.wsgi.digest if facts.wsgi else applied.wsgi),
         pending=None,
     )

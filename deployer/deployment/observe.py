@@ -24,9 +24,11 @@ from deployer.planning.changes import (
     reopen,
     restore_vanished,
     settle,
+    unsettled,
 )
 from deployer.planning.facts import Facts
 from deployer.planning.listing import Listing, Presence
+from deployer.planning.patterns import PathPatterns
 from deployer.planning.settings import DEFAULT_PYTHON, in_doubt
 
 
@@ -61,7 +63,7 @@ def observe(
     ours = spoilt - {site.wsgi_path}
     changes = reopen(wanted.changes, ours, wanted.manifest.files, before=SPOILT) if ours else wanted.changes
     changes = restore_vanished(changes, wanted.manifest, listing)
-    survey = Survey(work, changes, listing)
+    survey = Survey(work, changes, listing, theirs=wanted.manifest.theirs)
     survey.settle_doubts()
     survey.settle_orphans(wanted.manifest.orphans)
     entry = _entry(wsgi, commit) if wsgi is not None else None
@@ -117,6 +119,7 @@ class _Wanted:
         confirmed = work.state.confirmed(recorded.pending.deployment) if recorded.pending else {}
         manifest, doubts = settle(recorded, confirmed)
         snapshot = work.repository.snapshot(commit, rules)
+        manifest = replace(manifest, theirs=manifest.theirs & snapshot.files.keys())
         changes = reopen(compare(manifest.files, snapshot), doubts, snapshot.files, before=IN_DOUBT)
         return cls(manifest=manifest, changes=changes, shipped=len(snapshot.files), plain=snapshot.plain)
 
@@ -124,18 +127,28 @@ class _Wanted:
 class Survey:
     """What the server has at the paths that matter."""
 
-    def __init__(self, work: SiteWork, changes: tuple[Change, ...], listing: Listing | None = None) -> None:
+    def __init__(
+        self,
+        work: SiteWork,
+        changes: tuple[Change, ...],
+        listing: Listing | None = None,
+        *,
+        theirs: frozenset[str] = frozenset(),
+    ) -> None:
         self.work = work
         self.site = work.site
+        self.keep = PathPatterns(work.site.files.keep)
         self.changes = changes
+        self.theirs = theirs
         self.listing = listing if listing is not None else self._tree()
 
     def settle_doubts(self) -> None:
         """List directories until every path that would be created or deleted is proven."""
-        for change in self.changes:
+        asked = unsettled(self.changes, self.keep, self.theirs)
+        for change in asked:
             if change.before is None or change.after is None or change.before == IN_DOUBT:
                 self._prove(self.site.on_server(change.path))
-        for change in self.changes:
+        for change in asked:
             path = self.site.on_server(change.path)
             if change.after is not None and self.listing.presence(path) is Presence.DIRECTORY:
                 self._walk(path)
@@ -166,6 +179,7 @@ class Survey:
             if change.after is not None
             and change.before is None
             and change.path not in manifest.files
+            and change.path not in self.keep
             and self.listing.presence(self.site.on_server(change.path)) is Presence.FILE
             and self._holds(self.site.on_server(change.path), change.after)
         )

@@ -171,6 +171,10 @@ class Manifest:
     """Path relative to the target -> entry."""
     orphans: tuple[str, ...] = ()
     """Absolute paths of files that we shipped once and left behind (prune = "never", a moved target)."""
+    theirs: frozenset[str] = frozenset()
+    """Paths, relative to the target, that the commit ships, that `keep` names and that the site had
+    already: not ours, and settled once instead of looked for by every run.
+    """
     settings: AppliedSettings = AppliedSettings()
     pending: Pending | None = None
 
@@ -199,6 +203,7 @@ class Manifest:
             "previous": _plain(self.previous),
             "failed": _plain(self.failed),
             "orphans": self.orphans,
+            "theirs": sorted(self.theirs),
             "settings": _plain(self.settings),
             "pending": _plain(self.pending),
             "count": len(self.files),
@@ -237,6 +242,7 @@ class Manifest:
                 failed=None if head.get("failed") is None else Failed(**head["failed"]),
                 files=files,
                 orphans=tuple(head["orphans"]),
+                theirs=frozenset(head.get("theirs", ())),
                 settings=_settings(head["settings"]),
                 pending=_pending(head["pending"]),
             )

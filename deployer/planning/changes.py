@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from deployer.model.files import Change, FileEntry, Snapshot
 from deployer.model.manifest import FileTable, Manifest
 from deployer.model.site import FileRules
 from deployer.planning.listing import Listing
+from deployer.planning.patterns import PathPatterns
 
 IN_DOUBT = ""
 """`Change.before` of a path that is ours but whose content nobody knows."""
@@ -38,7 +39,7 @@ def at_target(manifest: Manifest, target: str) -> Manifest:
     """What is recorded for a target: after a move, nothing is. The old folder is left as it is."""
     if manifest.target == target:
         return manifest
-    return replace(manifest, target=target, commit=None, files=FileTable({}), orphans=())
+    return replace(manifest, target=target, commit=None, files=FileTable({}), orphans=(), theirs=frozenset())
 
 
 def diff_base(manifest: Manifest, rules: FileRules) -> str | None:
@@ -73,6 +74,18 @@ def restore_vanished(changes: tuple[Change, ...], manifest: Manifest, listing: L
         if path not in known and listing.vanished(f"{manifest.target}/{path}")
     ]
     return tuple(sorted((*changes, *vanished))) if vanished else changes
+
+
+def unsettled(changes: Iterable[Change], keep: PathPatterns, theirs: Collection[str]) -> tuple[Change, ...]:
+    """The changes for which it matters what the server has at their paths.
+
+    It does not for a kept path that the commit does not ship, nor for one that is known to be the site's.
+    """
+    return tuple(
+        change
+        for change in changes
+        if change.path not in keep or (change.after is not None and change.path not in theirs)
+    )
 
 
 def apply(recorded: Mapping[str, FileEntry], changes: Iterable[Change]) -> Mapping[str, FileEntry]:

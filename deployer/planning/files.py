@@ -41,6 +41,7 @@ class FilePlan:
         self.kept: set[str] = set()
         """Changes that are not carried out: what is recorded of these paths stays recorded."""
         self.orphans = set(facts.manifest.orphans)
+        self.theirs = set(facts.manifest.theirs)
         self.leaving = (
             set()
             if facts.site.files.prune == "never"
@@ -50,6 +51,7 @@ class FilePlan:
     def decide(self) -> None:
         for change in self.facts.changes:
             self.orphans.discard(change.path)
+            self.theirs.discard(change.path)
             if change.path in self.keep:
                 self._kept(change)
             elif change.after is None:
@@ -88,6 +90,8 @@ class FilePlan:
             self._create(change, change.after, "keep: given once, the site's own from then on")
         else:
             self.kept.add(change.path)
+            if change.after is not None and change.path not in self.facts.manifest.files:
+                self.theirs.add(change.path)
             self.notes.append(Note(subject=path, reason="keep: left as it is on the server"))
 
     def _gone(self, change: Change) -> None:

@@ -36,6 +36,7 @@ class Decision:
     settled: AppliedSettings
     """What is ours and needs no action."""
     orphans: tuple[str, ...]
+    theirs: frozenset[str]
     kept: frozenset[str]
     """Paths whose recorded entry stays as it is: the commit's was not sent."""
 
@@ -57,13 +58,14 @@ def decide(facts: Facts) -> Decision:
         actions=(*changing, *reload),
         refusals=(*_elsewhere(facts), *files.refusals(), *settings.refusals, *_broken(facts)),
         notes=(*_moved(facts), *files.notes, *settings.notes, *_virtualenv(facts)),
-        needs_record=_needs_record(facts, settings, files.kept),
+        needs_record=_needs_record(facts, settings, files),
     )
     return Decision(
         plan=plan,
         known=applied,
         settled=settings.settled,
         orphans=tuple(sorted(files.orphans)),
+        theirs=frozenset(files.theirs),
         kept=frozenset(files.kept),
     )
 
@@ -134,7 +136,7 @@ def _reload(facts: Facts, changing: tuple[Action, ...]) -> Iterator[Reload]:
         yield Reload(subject=domain, reason="the last deployment was not seen to answer")
 
 
-def _needs_record(facts: Facts, settings: SettingsPlan, kept: set[str]) -> bool:
+def _needs_record(facts: Facts, settings: SettingsPlan, files: FilePlan) -> bool:
     manifest = facts.manifest
     if facts.moved_from is not None:
         return True
@@ -144,10 +146,11 @@ def _needs_record(facts: Facts, settings: SettingsPlan, kept: set[str]) -> bool:
     return (
         recorded != wanted
         or manifest.pending is not None
+        or manifest.theirs != files.theirs
         or manifest.settings != applied
         or any(
             manifest.files.get(change.path) != change.after
             for change in facts.changes
-            if change.path not in kept
+            if change.path not in files.kept
         )
     )

@@ -20,7 +20,6 @@ OWN = {"media/upload.png": b"\x89PNG", "db.sqlite3": b"SQLite", ".env": b"SECRET
 ANYTHING = Overrides(allow_empty=True, max_delete=MaxDelete(share=1.0))
 
 
-@pytest.mark.skip(reason="a kept file that was not sent costs an idle run a third request")
 @pytest.mark.timeout(400)  # a failing example is made small for up to five minutes
 @settings(
     max_examples=settings().max_examples * 2 // 5,  # a profile with more examples has more here too

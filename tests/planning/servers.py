@@ -11,9 +11,18 @@ from deployer.model.manifest import Live, Manifest
 from deployer.model.overrides import Overrides
 from deployer.model.plan import DeleteFile, Plan, RemoveEmptyDirectory, Upload
 from deployer.model.site import Site
-from deployer.planning.changes import IN_DOUBT, apply, compare, fingerprint, reopen, restore_vanished
+from deployer.planning.changes import (
+    IN_DOUBT,
+    apply,
+    compare,
+    fingerprint,
+    reopen,
+    restore_vanished,
+    unsettled,
+)
 from deployer.planning.facts import Facts
 from deployer.planning.listing import Listing, Presence
+from deployer.planning.patterns import PathPatterns
 from deployer.planning.planner import Decision, decide
 from tests.planning.sites import COMMIT, TARGET
 
@@ -70,7 +79,7 @@ def plan_on(
     changes = reopen(compare(manifest.files, snapshot), doubts, wanted, before=IN_DOUBT)
     changes = restore_vanished(changes, manifest, listing)
     everything = frozenset({*directories, *(folder for path in server for folder in parents(path))})
-    for change in changes:
+    for change in unsettled(changes, PathPatterns(site.files.keep), manifest.theirs):
         path = site.on_server(change.path)
         while (folder := listing.next_to_list(path)) is not None:
             listing.learn(folder, directory_answer(server, folder, everything))
@@ -126,5 +135,6 @@ def record(manifest: Manifest, site: Site, decision: Decision, wanted: Files) ->
         live=Live(commit=COMMIT.id, deployment="e", since=datetime(2026, 1, 2, tzinfo=UTC)),
         files=apply(manifest.files, compare(manifest.files, snapshot)),
         orphans=decision.orphans,
+        theirs=decision.theirs,
         settings=decision.settled,
     )
