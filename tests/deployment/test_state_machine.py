@@ -2,7 +2,6 @@
 
 import shutil
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -10,22 +9,35 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from deployer.config import load_site
 from deployer.deployment.deploy import unlock
 from deployer.deployment.live import read_mappings
 from deployer.deployment.verify import verify
 from deployer.errors import DeployerError, Interrupted
 from deployer.model.deployment import Status
 from deployer.model.overrides import Overrides
-from deployer.model.site import MaxDelete, ScheduledTask, Site, StaticMapping
+from deployer.model.site import Site
 from deployer.sandbox import Effect, Fault
 from tests.deployment.archive import archived
-from tests.deployment.stage import PLAIN, WSGI, Stage, stage
+from tests.deployment.killing import When, killed_at
+from tests.deployment.stage import WSGI, Stage, stage
 
 PATHS = ("a", "b", ".c", "d/e", "d/.f", "g")
 CONTENTS = ("one", "two", "three")
 FOREIGN = {"theirs": "not ours", "d/theirs": "not ours either"}
 MACHINES = ("here", "there")
-FILES = replace(PLAIN, max_delete=MaxDelete(share=1.0))
+CONFIG = """
+[app]
+target = "~/mysite"
+wsgi = "wsgi.py"
+
+[files]
+max_delete = "100%"
+
+[health]
+timeout = "10s"
+
+"""
 TREES = st.dictionaries(st.sampled_from(PATHS), st.sampled_from(CONTENTS), min_size=1)
 MAPPINGS = st.sampled_from([None, "one", "two"])
 TASKS = st.sets(st.sampled_from(["true", "false"]))
@@ -59,9 +71,7 @@ class Deployments(RuleBasedStateMachine):
         self.folder = Path(mkdtemp(prefix="deployments-"))
         self.opened = ExitStack()
         self.opened.callback(shutil.rmtree, self.folder)
-        self.place: Stage = self.opened.enter_context(
-            stage(self.folder, files=FILES, wsgi="wsgi.py", plan="paid")
-        )
+        self.place: Stage = self.opened.enter_context(stage(self.folder, plan="paid"))
         self.tree: set[str] = set()
         self.foreign: dict[str, str] = {}
         self.spoilt: set[str] = set()
@@ -78,16 +88,15 @@ class Deployments(RuleBasedStateMachine):
     def commit(self, tree: dict[str, str], mapping: str | None, tasks: set[str]) -> None:
         """Each commit says anew what the site is."""
         place = self.place
-        static = () if mapping is None else (StaticMapping(url="/static/", path=f"/home/alice/{mapping}"),)
-        place.change_site(
-            static=static,
-            tasks=tuple(
-                ScheduledTask(name=command, command=command, interval="daily", hour=4, minute=10)
-                for command in sorted(tasks)
-            ),
-        )
+        config = CONFIG
+        if mapping is not None:
+            config += f'[[static]]\nurl = "/static/"\npath = "/home/alice/{mapping}"\n'
+        for command in sorted(tasks):
+            config += f'[[task]]\nname = "{command}"\ncommand = "{command}"\nat = "04:10"\n'
+        place.site = load_site(config.encode(), "a test", username="alice", host=place.sandbox.url)
         gone = dict.fromkeys(self.tree - tree.keys())
-        commit = place.repo.commit({"wsgi.py": WSGI, **gone, **tree}, "A change")
+        own = {"pythonanywhere.toml": config, "wsgi.py": WSGI}
+        commit = place.repo.commit({**own, **gone, **tree}, "A change")
         place.sites[commit] = place.site
         self.tree = set(tree)
 
@@ -112,6 +121,17 @@ class Deployments(RuleBasedStateMachine):
 
         self.place.check_stop = stop
         self.run(machine, Overrides())
+
+    @rule(
+        machine=st.sampled_from(MACHINES),
+        number=st.integers(1, 25),
+        when=st.sampled_from(["before", "after"]),
+    )
+    def sync_that_is_killed(self, machine: str, number: int, when: When) -> None:
+        """By SIGKILL, the real command in a process of its own; it may have ended before."""
+        self.place.state = machine
+        if killed_at(self.place, number, when) == 0:
+            self.check_truth(self.place.repo.git("rev-parse", "main"))
 
     @rule(machine=st.sampled_from(MACHINES))
     def rollback(self, machine: str) -> None:

@@ -1,40 +1,17 @@
 """A deployment that is killed before or after any of its requests is finished by the next run."""
 
-import multiprocessing
-import os
-import signal
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
 from deployer.deployment.deploy import unlock
-from deployer.sandbox import Effect, Fault
-from tests.builders.waiting import until
+from tests.deployment.killing import When, killed_at
 from tests.deployment.scenario import check_live, check_recorded, commit_version
 from tests.deployment.stage import Stage, stage
-
-PROCESSES = multiprocessing.get_context("forkserver")
-"""Where hundreds of processes start quickly: from one that has read the program already."""
-PROCESSES.set_forkserver_preload(["deployer.cli.main", "deployer.deployment.deploy", "requests"])
-
-
-def sync(repo: Path, environment: dict[str, str], output: Path) -> None:
-    """`deployer sync`, as a process. Nobody competes for the site, so nobody is waited for."""
-    from deployer.__main__ import main
-    from deployer.deployment import record
-
-    record.SETTLE_S = 0.0
-    os.environ.update(environment)
-    os.chdir(repo)
-    sys.argv = ["deployer", "sync"]
-    with output.open("w") as sys.stderr:
-        main()
 
 
 @contextmanager
@@ -45,40 +22,7 @@ def at_version(folder: Path, number: int) -> Iterator[Stage]:
             commit_version(place, version)
             place.sync()
         commit_version(place, number)
-        place.sandbox.requests.wait_idle()
-        place.sandbox.requests.reset()
         yield place
-
-
-def killed_at(place: Stage, number: int, when: Literal["before", "after"]) -> bool:
-    """Kill a run just before or after its request of that number; False when it has fewer."""
-    place.sandbox.faults.add(Fault(effect=Effect(kind="stall", when=when), number=number))
-    output = place.folder / "output"
-    environment = {
-        "HOME": str(place.folder),
-        "PYTHONANYWHERE_SITE": place.sandbox.url,
-        "PYTHONANYWHERE_USERNAME": place.sandbox.user,
-        "API_TOKEN": place.sandbox.token,
-        "DEPLOYER_STATE": str(place.folder / place.state),
-        "DEPLOYER_RUNTIME_DIR": str(place.folder / "runtime"),
-    }
-    process = PROCESSES.Process(target=sync, args=(place.repo.path, environment, output))
-    process.start()
-    try:
-        assert until(lambda: _fired(place) or not process.is_alive())
-        process.kill()
-        process.join()
-        assert process.exitcode in {0, -signal.SIGKILL}, output.read_text()
-    finally:
-        process.close()
-    assert place.sandbox.requests.wait_idle()
-    fired = _fired(place)
-    place.sandbox.faults.clear()
-    return fired
-
-
-def _fired(place: Stage) -> bool:
-    return any(fired for _, fired in place.sandbox.faults.list())
 
 
 def on_the_same_machine(place: Stage, version: int) -> int:
@@ -122,12 +66,13 @@ def sent_again(place: Stage) -> int:
 def test_a_run_that_is_killed_at_any_request_is_finished_by_the_next(
     tmp_path: Path,
     go_on: Callable[[Stage, int], int],
-    when: Literal["before", "after"],
+    when: When,
     version: int,
 ) -> None:
     for number in count(1):
         with at_version(tmp_path / str(number), version) as place:
-            if not killed_at(place, number, when):
+            if (status := killed_at(place, number, when)) is not None:
+                assert status == 0
                 assert number > 20, "there are more requests than that"
                 return
             try:
