@@ -14,7 +14,7 @@ BROKEN = {
         "ValueError: not today",
     ),
     "hangs longer than a reload waits": (
-        "import time\n\ndef application(environ, start_response):\n    time.sleep(4)\n    return []\n",
+        "import time\n\ndef application(environ, start_response):\n    time.sleep(25)\n    return []\n",
         "no answer",
     ),
 }

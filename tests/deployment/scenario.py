@@ -1,12 +1,18 @@
 """Three versions of a site, each of which changes all that can change, and what must be true of one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
 import requests
 
 from deployer.config import load_site
 from deployer.deployment.live import read_mappings, read_tasks
 from deployer.model.deployment import Status
+from deployer.sandbox import Switches
 from tests.deployment.archive import archived
-from tests.deployment.stage import Stage
+from tests.deployment.stage import Stage, stage
 
 CODE = """
 def application(environ, start_response):
@@ -102,6 +108,19 @@ def commit_version(place: Stage, number: int) -> None:
         {"pythonanywhere.toml": config, "wsgi.py": code, **VERSIONS[index]}, f"Version {number}"
     )
     place.site = load_site(config.encode(), "a test", username="alice", host=place.sandbox.url)
+
+
+@contextmanager
+def at_version(folder: Path, number: int, **answers: Any) -> Iterator[Stage]:
+    """The commits up to this one; all but the last are live. `answers` are switches of the sandbox."""
+    with stage(folder, plan="paid", switches=Switches(rate_limit="off").changed(answers)) as place:
+        for version in range(1, number):
+            commit_version(place, version)
+            place.sync()
+        commit_version(place, number)
+        place.sandbox.requests.wait_idle()
+        place.sandbox.requests.reset()
+        yield place
 
 
 def check_live(place: Stage, number: int) -> None:

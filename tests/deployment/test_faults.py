@@ -1,18 +1,17 @@
 """Any single request may fail in any way: the run or one more of it converges, and none ever lies."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
 from deployer.errors import DeployerError
 from deployer.pythonanywhere import webapps
 from deployer.sandbox import Effect, Fault
-from tests.deployment.scenario import check_live, check_recorded, commit_version
-from tests.deployment.stage import Stage, stage
+from tests.deployment.scenario import at_version, check_live, check_recorded
+from tests.deployment.stage import Stage
+from tests.deployment.worlds import OTHER_PLATFORMS, named
 
 EFFECTS = {
     "throttled": Effect(kind="status", status=429, retry_after=1),
@@ -42,39 +41,45 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webapps, "RELOAD_TIMEOUT_S", RELOAD_PATIENCE_S)
 
 
-@contextmanager
-def at_version(folder: Path, number: int) -> Iterator[Stage]:
-    """The commits up to this one; all but the last are live."""
-    with stage(folder, plan="paid") as place:
-        for version in range(1, number):
-            commit_version(place, version)
-            place.sync()
-        commit_version(place, number)
-        place.sandbox.requests.wait_idle()
-        place.sandbox.requests.reset()
-        yield place
-
-
 @pytest.mark.parametrize("version", [pytest.param(1, id="first"), pytest.param(2, id="change")])
 @pytest.mark.parametrize("effect", EFFECTS.values(), ids=EFFECTS)
 def test_a_deployment_outlives_a_fault_at_any_of_its_requests(
     tmp_path: Path, effect: Effect, version: int
 ) -> None:
     for number in count(1):
-        with at_version(tmp_path / str(number), version) as place:
-            place.sandbox.faults.add(Fault(effect=effect, number=number))
-            if effect.kind == "stall":
-                place.read_timeout_s = IMPATIENT_S
-            try:
-                fired = deploy_in_two_runs(place)
-                check_live(place, version)
-                check_recorded(place)
-            except Exception as error:
-                error.add_note(f"The fault was at request {number}.")
-                raise
-            if not fired:
-                assert number > 20, "there are more requests than that"
-                return
+        if not outlived(tmp_path / str(number), number, version, effect):
+            assert number > 20, "there are more requests than that"
+            return
+
+
+@pytest.mark.parametrize("answers", OTHER_PLATFORMS, ids=named)
+def test_a_deployment_outlives_faults_also_where_the_platform_is_another_one(
+    tmp_path: Path, answers: dict[str, Any]
+) -> None:
+    """A fault at each request again, each time another kind, with four questions answered otherwise."""
+    first = OTHER_PLATFORMS.index(answers)
+    kinds = [*EFFECTS.values()]
+    for number in count(1):
+        effect = kinds[(first + number) % len(kinds)]
+        if not outlived(tmp_path / str(number), number, 2, effect, **answers):
+            assert number > 15, "there are more requests than that"
+            return
+
+
+def outlived(folder: Path, number: int, version: int, effect: Effect, **answers: Any) -> bool:
+    """Fail the request of that number, and see the version live; False where it has fewer requests."""
+    with at_version(folder, version, **answers) as place:
+        place.sandbox.faults.add(Fault(effect=effect, number=number))
+        if effect.kind == "stall":
+            place.read_timeout_s = IMPATIENT_S
+        try:
+            fired = deploy_in_two_runs(place)
+            check_live(place, version)
+            check_recorded(place)
+        except Exception as error:
+            error.add_note(f"The fault was at request {number}.")
+            raise
+        return fired
 
 
 def deploy_in_two_runs(place: Stage) -> bool:

@@ -4,6 +4,7 @@ import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from deployer.sandbox import Effect, Fault
 from tests.deployment.archive import archived
 from tests.deployment.killing import When, killed_at
 from tests.deployment.stage import WSGI, Stage, stage
+from tests.deployment.worlds import WORLDS
 
 PATHS = ("a", "b", ".c", "d/e", "d/.f", "g")
 CONTENTS = ("one", "two", "three")
@@ -80,8 +82,12 @@ class Deployments(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.opened.close()
 
-    @initialize(tree=TREES, mapping=MAPPINGS, tasks=TASKS)
-    def begin(self, tree: dict[str, str], mapping: str | None, tasks: set[str]) -> None:
+    @initialize(tree=TREES, mapping=MAPPINGS, tasks=TASKS, world=WORLDS)
+    def begin(
+        self, tree: dict[str, str], mapping: str | None, tasks: set[str], world: dict[str, Any]
+    ) -> None:
+        """On one of the platforms that this one may be."""
+        self.place.sandbox.switch(**world)
         self.commit(tree, mapping, tasks)
 
     @rule(tree=TREES, mapping=MAPPINGS, tasks=TASKS)

@@ -13,6 +13,7 @@ from deployer.model.overrides import Overrides
 from deployer.model.site import FileRules, ScheduledTask, StaticMapping
 from deployer.sandbox import Effect, Fault, Switches
 from tests.deployment.stage import WSGI, Stage, stage
+from tests.deployment.worlds import named
 
 
 @pytest.fixture
@@ -279,7 +280,7 @@ def test_more_files_than_a_listing_shows_converge_and_a_deletion_deletes_just_wh
         {"directory_links": "symlink"},
         {"wsgi_upload": "nothing", "upload_write": "torn"},
     ],
-    ids=lambda answers: ",".join(f"{name}={answer}" for name, answer in answers.items()),
+    ids=named,
 )
 def test_whichever_way_the_platform_answers_its_open_questions_the_site_gets_there(
     tmp_path: Path, answers: dict[str, Any]

@@ -1,8 +1,7 @@
 """A deployment that is killed before or after any of its requests is finished by the next run."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -10,19 +9,9 @@ import pytest
 
 from deployer.deployment.deploy import unlock
 from tests.deployment.killing import When, killed_at
-from tests.deployment.scenario import check_live, check_recorded, commit_version
-from tests.deployment.stage import Stage, stage
-
-
-@contextmanager
-def at_version(folder: Path, number: int) -> Iterator[Stage]:
-    """The commits up to this one; all but the last are live."""
-    with stage(folder, plan="paid") as place:
-        for version in range(1, number):
-            commit_version(place, version)
-            place.sync()
-        commit_version(place, number)
-        yield place
+from tests.deployment.scenario import at_version, check_live, check_recorded, commit_version
+from tests.deployment.stage import Stage
+from tests.deployment.worlds import OTHER_PLATFORMS
 
 
 def on_the_same_machine(place: Stage, version: int) -> int:
@@ -81,4 +70,21 @@ def test_a_run_that_is_killed_at_any_request_is_finished_by_the_next(
                 check_recorded(place)
             except Exception as error:
                 error.add_note(f"Killed {when} request {number}.")
+                raise
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_run_is_finished_also_where_the_platform_is_another_one(tmp_path: Path, when: When) -> None:
+    """A kill at each request again, each time with other questions of the platform answered otherwise."""
+    for number in count(1):
+        world = OTHER_PLATFORMS[number % len(OTHER_PLATFORMS)]
+        with at_version(tmp_path / str(number), 2, **world) as place:
+            if killed_at(place, number, when) is not None:
+                assert number > 15, "there are more requests than that"
+                return
+            try:
+                check_live(place, on_the_same_machine(place, 2))
+                check_recorded(place)
+            except Exception as error:
+                error.add_note(f"Killed {when} request {number}, with {world}.")
                 raise
