@@ -20,7 +20,8 @@ Keeper = Callable[[str, str], None]
 """Keeps (deployment id, JSON line) somewhere durable."""
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "silent": 100}
-_keepers: list[Keeper] = []
+_keepers: dict[str, Keeper] = {}
+"""By deployment: several run side by side in a daemon, each with a memory of its own."""
 
 
 def configure(*, level: str = "info", as_json: bool | None = None, stream: TextIO | None = None) -> None:
@@ -50,18 +51,19 @@ def configure(*, level: str = "info", as_json: bool | None = None, stream: TextI
 @contextmanager
 def deployment_events(deployment: str, domain: str, keeper: Keeper) -> Iterator[None]:
     """Every event inside carries the deployment's id and site, and is kept with it."""
-    _keepers.append(keeper)
+    _keepers[deployment] = keeper
     try:
         with structlog.contextvars.bound_contextvars(deployment=deployment, domain=domain):
             yield
     finally:
-        _keepers.remove(keeper)
+        del _keepers[deployment]
 
 
 def _keep(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     deployment = event.get("deployment")
     if deployment and _LEVELS[event["level"]] >= _LEVELS["info"]:
-        for keeper in _keepers:
+        keeper = _keepers.get(deployment)
+        if keeper is not None:
             keeper(deployment, json.dumps(event, default=_plain))
     return event
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deployer.cli.workplace import Workplace, workplace
+from deployer.cli.workplace import workplace
 from deployer.config import CommandLine, effective
 from deployer.deployment.live import find_webapp
 from deployer.deployment.observe import wsgi_content
+from deployer.deployment.rooms import Workplace
 from deployer.errors import DeployerError, ExitStatus
 
 

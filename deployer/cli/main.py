@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from deployer import __version__
-from deployer.cli.commands import deploy, history, setup, trial
+from deployer.cli.commands import daemon, deploy, history, push, service, setup, trial
 
 app = typer.Typer(
     name="deployer",
@@ -46,3 +46,12 @@ app.command("verify")(deploy.verify)
 app.command("status")(history.status)
 app.command("history")(history.history)
 app.command("show")(history.show)
+app.command("run")(daemon.run)
+app.command("logs")(daemon.logs)
+app.command("cancel")(daemon.cancel)
+app.command("freeze")(daemon.freeze)
+app.command("thaw")(daemon.thaw)
+app.command("reload")(daemon.reload)
+app.command("push-target")(push.push_target)
+app.command("hook", hidden=True)(push.hook)
+app.add_typer(service.app, name="service")

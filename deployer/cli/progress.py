@@ -74,10 +74,6 @@ class ProgressBar:
         )
 
     def seconds_left(self) -> float:
-        """By the rate so far, but never less than the limit's own windows still to come."""
         if self._plan is None:
             return 0.0
-        total, elapsed = len(self._plan.actions), monotonic() - self._began
-        by_rate = elapsed / self._done * (total - self._done) if self._done else 0.0
-        by_limit = self._plan.seconds_under_limit(self._per_minute) - elapsed
-        return max(by_limit, 0.0) if self._per_minute else by_rate
+        return self._plan.seconds_left(self._per_minute, done=self._done, elapsed_s=monotonic() - self._began)

@@ -1,6 +1,6 @@
 """`deployer.toml`: who may deploy what, and how. It stays on the machine that deploys."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self
@@ -17,12 +17,22 @@ from deployer.config.addresses import (
 )
 from deployer.config.problems import Problem, named_tables
 from deployer.config.site_file import SITE_FILE, AppTable
-from deployer.config.values import Duration, LocalPath, Name, OneLine, RepositoryFile, Table, Username
+from deployer.config.values import (
+    Duration,
+    LocalPath,
+    Name,
+    OneLine,
+    Pattern,
+    RepositoryFile,
+    Table,
+    Username,
+)
 
 PLATFORM_LIMIT = 40
 """Requests a minute for each endpoint (help page "API")."""
 
-Provider = Literal["github", "gitlab", "gitea"]
+Provider = Literal["github", "gitlab", "gitea", "forgejo", "bitbucket", "hmac"]
+StatusProvider = Literal["github", "gitlab", "gitea", "forgejo"]
 
 
 class SecretTable(Table):
@@ -71,6 +81,17 @@ class DaemonTable(Table):
     """Where webhooks, the status page and metrics are served."""
     socket: LocalPath | None = Field(default=None, examples=["/run/deployer/deployer.sock"])
     """The socket that local commands reach the daemon by. Default: deployer.sock in the state folder."""
+    socket_group: Name | None = Field(default=None, examples=["deploy"])
+    """A group of this machine whose members may reach it too, so that their `git push` shows the
+    deployment. Default: only the daemon's own user."""
+    url: SiteAddress | None = Field(default=None, examples=["https://deploy.example.org"])
+    """Where people find the status page: links in announcements begin with it. Default: http://<listen>."""
+    token: SecretSource | None = Field(default=None, examples=[{"credential": "page-token"}])
+    """What the page and the JSON API ask for before they redeploy, roll back, cancel or freeze. Default:
+    they only show."""
+    announce: Sequence[SecretSource] = Field(default=(), examples=[[{"credential": "chat"}]])
+    """Where each apprise URL is kept that is told of deployments, failures and recoveries: mail, chat and
+    so on. It counts as a secret, because most hold a password."""
 
 
 class AccountTable(Table):
@@ -94,6 +115,22 @@ class WebhookTable(Table):
     """Whose signature to expect."""
     secret: SecretSource = Field(examples=[{"credential": "blog-webhook"}])
     """Where the secret that the service signs with is kept."""
+    paths: Sequence[Pattern] = Field(default=(), examples=[["site/", "pythonanywhere.toml"]])
+    """Only pushes that touch one of these count: gitignore patterns. What a service does not tell counts as
+    touched. Default: every push to the branch."""
+
+
+class CommitStatusTable(Table):
+    """The mark that a hosting service shows beside a commit."""
+
+    provider: StatusProvider
+    """Whose API it is."""
+    api: SiteAddress | None = Field(default=None, examples=["https://git.example.org"])
+    """Where that API is. Default: https://api.github.com, https://gitlab.com; Gitea and Forgejo have none."""
+    repository: OneLine = Field(examples=["alice/blog"])
+    """The repository's name there."""
+    token: SecretSource = Field(examples=[{"credential": "blog-status"}])
+    """Where the token that may set it is kept."""
 
 
 class CertificateTable(Table):
@@ -159,6 +196,13 @@ class SiteTable(Table):
     """Overrides of the repository's [app], for a second site of one repository."""
     tls: Tls | None = Field(default=None, examples=["letsencrypt"])
     """The certificate: "letsencrypt", or two files. Default: left as it is."""
+    announce: Sequence[SecretSource] = Field(default=(), examples=[[{"credential": "chat"}]])
+    """More apprise URLs, for this site alone."""
+    commit_status: CommitStatusTable | None = Field(
+        default=None,
+        examples=[{"provider": "github", "repository": "alice/blog", "token": {"env": "STATUS_TOKEN"}}],
+    )
+    """Mark each commit that is deployed as pending, good or bad. Default: no mark."""
     drift: DriftTable | None = Field(default=None, examples=[{"every": "6h", "action": "report"}])
     """Default: nobody looks."""
 
@@ -181,6 +225,13 @@ def machine_rules(raw: Mapping[str, Any]) -> Iterator[Problem]:
         account, repo = site.get("account"), site.get("repo")
         if isinstance(account, str) and account not in known:
             yield Problem((*path, "account"), _unknown_account(account, known))
+        status = site.get("commit_status")
+        if (
+            isinstance(status, dict)
+            and status.get("provider") in ("gitea", "forgejo")
+            and not status.get("api")
+        ):
+            yield Problem((*path, "commit_status", "api"), "is needed: it has no public address of its own")
         if isinstance(repo, str) and is_url(repo) and site.get("watch") is True:
             yield Problem((*path, "watch"), "cannot watch a URL; `poll` and `webhook` see its pushes")
 

@@ -5,41 +5,18 @@ platform allows, and settings by reading them.
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from deployer.deployment.attempt import Outcome
+from deployer.deployment.compare import Ask, Difference, comparable, compare_file, compare_settings
 from deployer.deployment.deploy import deploy
-from deployer.deployment.live import find_webapp, read_mappings, read_tasks, webapp_settings
 from deployer.deployment.record import Record
 from deployer.deployment.site_work import SiteWork
-from deployer.errors import ApiError, CredentialsRefused, NotFound, Temporary, UsageError
-from deployer.model.digest import blob_digest
+from deployer.errors import UsageError
+from deployer.model.endpoints import Endpoint
 from deployer.model.files import FileEntry
-from deployer.model.manifest import AppliedSettings, Manifest
+from deployer.model.manifest import Manifest
 from deployer.model.overrides import Overrides
-from deployer.planning.patterns import PathPatterns
-from deployer.planning.settings import same_mapping, same_task, setting_changes
-
-
-class Fault(StrEnum):
-    """How something on the server differs from what was put there."""
-
-    MISSING = "missing"
-    DIFFERENT = "different content"
-    NO_FILE = "no file"
-    """A folder stands in its place, or something that cannot be read."""
-    CHANGED = "changed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """One thing that is not as it was put there."""
-
-    subject: str
-    """A file's path relative to the target, the WSGI file's own, or a setting by name."""
-    fault: Fault
-    is_file: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +54,19 @@ def verify(work: SiteWork, *, sample: int | None = None) -> Verification:
         raise UsageError(
             f"nothing is recorded as shipped to {work.site.domain}", hint="`deployer sync` ships something."
         )
-    keep = PathPatterns(work.site.files.keep)
-    files = {path: entry for path, entry in manifest.files.items() if path not in keep}
+    files = comparable(work, manifest)
     chosen = files
     if sample is not None and sample < len(files):
         chosen = {path: files[path] for path in random.sample(sorted(files), sample)}
-    differences = (*_files(work, chosen, manifest.target), *_wsgi(work, manifest), *_settings(work, manifest))
+
+    def ask(_: Endpoint) -> None:
+        work.check_stop()
+
+    differences = (
+        *_files(work, chosen, manifest.target, ask),
+        *_wsgi(work, manifest, ask),
+        *compare_settings(work, manifest, ask),
+    )
     work.reporter.finished()
     wsgi = int(bool(manifest.settings.wsgi))
     return Verification(
@@ -102,64 +86,16 @@ def heal(work: SiteWork, found: Verification) -> Outcome:
     return deploy(work.at(commit), commit, Overrides(force=settings), spoilt=spoilt)
 
 
-def _files(work: SiteWork, files: Mapping[str, FileEntry], target: str) -> Iterator[Difference]:
+def _files(work: SiteWork, files: Mapping[str, FileEntry], target: str, ask: Ask) -> Iterator[Difference]:
     for number, (path, entry) in enumerate(sorted(files.items()), start=1):
-        work.check_stop()
         work.reporter.observing(f"{path} ({number} of {len(files)})")
-        fault = _compare(work, f"{target}/{path}", entry.digest)
+        fault = compare_file(work, f"{target}/{path}", entry.digest, ask)
         if fault is not None:
             yield Difference(subject=path, fault=fault)
 
 
-def _wsgi(work: SiteWork, manifest: Manifest) -> Iterator[Difference]:
+def _wsgi(work: SiteWork, manifest: Manifest, ask: Ask) -> Iterator[Difference]:
     if manifest.settings.wsgi:
-        fault = _compare(work, work.site.wsgi_path, manifest.settings.wsgi)
+        fault = compare_file(work, work.site.wsgi_path, manifest.settings.wsgi, ask)
         if fault is not None:
             yield Difference(subject=work.site.wsgi_path, fault=fault)
-
-
-def _compare(work: SiteWork, path: str, digest: str) -> Fault | None:
-    try:
-        content = work.api.files.read(path)
-    except NotFound:
-        return Fault.MISSING
-    except (Temporary, CredentialsRefused):
-        raise
-    except ApiError:
-        return Fault.NO_FILE
-    return None if blob_digest(content, like=digest) == digest else Fault.DIFFERENT
-
-
-def _settings(work: SiteWork, manifest: Manifest) -> Iterator[Difference]:
-    """One request per family that we have put something into."""
-    applied = manifest.settings
-    if applied.webapp is None and not applied.static and not applied.tasks:
-        return
-    work.reporter.observing("settings")
-    app = find_webapp(work.api, work.site)
-    if app is None:
-        yield Difference(subject=f"web app {work.site.domain}", fault=Fault.MISSING, is_file=False)
-    else:
-        if applied.webapp is not None:
-            for name, _ in setting_changes(applied.webapp, webapp_settings(app)):
-                yield Difference(subject=f"web app: {name}", fault=Fault.CHANGED, is_file=False)
-        yield from _mappings(work, applied)
-    yield from _tasks(work, applied)
-
-
-def _mappings(work: SiteWork, applied: AppliedSettings) -> Iterator[Difference]:
-    there = {item.id: item.mapping for item in read_mappings(work.api, work.site)} if applied.static else {}
-    for item in applied.static:
-        mapping = there.get(item.id)
-        if mapping is None or not same_mapping(mapping, item.mapping):
-            fault = Fault.MISSING if mapping is None else Fault.CHANGED
-            yield Difference(subject=f"static mapping {item.mapping.url}", fault=fault, is_file=False)
-
-
-def _tasks(work: SiteWork, applied: AppliedSettings) -> Iterator[Difference]:
-    there = {item.id: item.task for item in read_tasks(work.api, work.site)} if applied.tasks else {}
-    for item in applied.tasks:
-        task = there.get(item.id)
-        if task is None or not same_task(task, item.task):
-            fault = Fault.MISSING if task is None else Fault.CHANGED
-            yield Difference(subject=f"task {item.task.name}", fault=fault, is_file=False)

@@ -245,6 +245,12 @@ class Plan:
             return 0.0
         return max((60.0 * ((count - 1) // per_minute) for count in self.requests.values()), default=0.0)
 
+    def seconds_left(self, per_minute: int, *, done: int, elapsed_s: float) -> float:
+        """By the rate so far, but never less than the limit's own windows still to come."""
+        by_rate = elapsed_s / done * (len(self.actions) - done) if done else 0.0
+        by_limit = self.seconds_under_limit(per_minute) - elapsed_s
+        return max(by_limit, 0.0) if per_minute else by_rate
+
     def counts(self) -> Mapping[str, int]:
         """How many actions of each kind, in the order in which they are carried out."""
         return Counter(action.kind for action in self.actions)

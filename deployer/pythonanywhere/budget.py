@@ -13,6 +13,7 @@ everybody here back for as long as the platform asked.
 
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -165,6 +166,25 @@ class Budget:
                 default=0.0,
             )
 
+    def limit(self, pattern: str) -> int:
+        """How many requests of that pattern a window has room for; 0: there is no limit of ours."""
+        return self._per_minute * ALLOWANCE.get(pattern, 1)
+
+    def free(self, pattern: str) -> int:
+        """How many requests could be sent now without any wait: none while a 429 holds them back, more
+        than anybody sends where there is no limit. Takes nothing.
+        """
+        with self._transaction() as db:
+            now = self._clock()
+            self._sweep(db, now)
+            of = (self._account, pattern)
+            if db.execute("SELECT 1 FROM hold WHERE account = ? AND pattern = ?", of).fetchone():
+                return 0
+            if self._per_minute == 0:
+                return sys.maxsize
+            (used,) = db.execute("SELECT count(*) FROM slot WHERE account = ? AND pattern = ?", of).fetchone()
+            return max(self.limit(pattern) - int(used), 0)
+
     def pause(self, seconds: float, check_stop: CheckStop | None = None) -> None:
         """Sleep, looking up often enough to be stopped."""
         end = self._clock() + seconds
@@ -197,7 +217,7 @@ class Budget:
             return Slot(pattern, inserted.lastrowid)
 
     def _wait(self, db: sqlite3.Connection, pattern: str, requests: int, now: float) -> Waiting:
-        limit = self._per_minute * ALLOWANCE.get(pattern, 1)
+        limit = self.limit(pattern)
         rows = db.execute(
             "SELECT until FROM slot WHERE account = ? AND pattern = ? ORDER BY until",
             (self._account, pattern),

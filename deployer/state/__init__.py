@@ -1,6 +1,7 @@
-"""What this machine remembers: history, journal, log, and the lock between its own processes."""
+"""What this machine remembers: history, journal, log, orders, and the lock between its own processes."""
 
 from deployer.state.lock import exclusive
-from deployer.state.store import State
+from deployer.state.orders import End, KnownSite, Orders
+from deployer.state.store import State, new_id
 
-__all__ = ["State", "exclusive"]
+__all__ = ["End", "KnownSite", "Orders", "State", "exclusive", "new_id"]

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -18,11 +18,25 @@ DATABASE = "history-1.sqlite3"
 """The number is the schema's: another version of it opens another file."""
 
 
+def new_id(about: str, now: datetime) -> str:
+    """Sorts by time, and says what it is about."""
+    return f"{now:%Y%m%d-%H%M%S}-{about}-{uuid.uuid4().hex[:4]}"
+
+
+def _nobody() -> None:
+    pass
+
+
 class State:
     """The memory of one machine (or one user of it). Closed like a file."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises UsageError when the folder cannot be made or is not ours to write."""
+    def __init__(self, folder: Path, *, changed: Callable[[], None] | None = None) -> None:
+        """`changed` is told of every write. For one thread.
+
+        Raises UsageError when the folder cannot be made or is not ours to write.
+        """
+        self._changed = changed or _nobody
+        self._reserved: str | None = None
         self.folder = folder
         self.locks = folder / "locks"
         try:
@@ -51,13 +65,16 @@ class State:
     def _execute(self, sql: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         """Raises UsageError when the database is full, locked for long or damaged."""
         try:
-            return self._db.execute(sql, values)
+            cursor = self._db.execute(sql, values)
         except sqlite3.Error as error:
             raise UsageError(
                 f"the history {self.folder / DATABASE} cannot be used: {error}",
                 left="What was sent so far is on the server; its record there knows of it.",
                 hint="Make room or mend that, then run it again: it goes on from there.",
             ) from error
+        if not sql.startswith("SELECT"):
+            self._changed()
+        return cursor
 
     @property
     def owner(self) -> str:
@@ -67,6 +84,20 @@ class State:
         )
         row = self._execute("SELECT id FROM owner").fetchone()
         return str(row[0])
+
+    def reserve(self, id_: str) -> None:
+        """The next deployment that begins has this id: somebody was told of it before it began.
+
+        A further attempt at the same order has ".2" and so on behind it.
+        """
+        before = len(self.attempts(id_))
+        self._reserved = f"{id_}.{before + 1}" if before else id_
+
+    def attempts(self, order: str) -> Sequence[Deployment]:
+        """The deployments that an order has led to, the first one first."""
+        return self._select(
+            "WHERE id = ? OR substr(id, 1, ?) = ? ORDER BY started", (order, len(order) + 1, f"{order}.")
+        )
 
     def begin(self, domain: str, commit: Commit) -> Deployment:
         """A new deployment; its id sorts by time and names the commit.
@@ -78,7 +109,7 @@ class State:
             "UPDATE deployment SET status = ?, detail = ? WHERE domain = ? AND status = ?",
             (Status.INTERRUPTED, "its process ended without a word", domain, Status.RUNNING),
         )
-        id_ = f"{started:%Y%m%d-%H%M%S}-{commit.id[:7]}-{uuid.uuid4().hex[:4]}"
+        id_, self._reserved = self._reserved or new_id(commit.id[:7], started), None
         deployment = Deployment(
             id=id_,
             domain=domain,
@@ -170,6 +201,13 @@ class State:
         condition = f"WHERE {' AND '.join(where)}" if where else ""
         return self._select(f"{condition} ORDER BY started DESC LIMIT ?", (*values, most))
 
+    def last(self, domain: str, status: Status) -> Deployment | None:
+        """The newest deployment that ended so."""
+        found = self._select(
+            "WHERE domain = ? AND status = ? ORDER BY started DESC LIMIT 1", (domain, status)
+        )
+        return found[0] if found else None
+
     def _select(self, where: str, values: tuple[Any, ...]) -> Sequence[Deployment]:
         columns = "id, domain, commit_id, subject, author, base, started, ended, status, detail"
         rows = self._execute(f"SELECT {columns} FROM deployment {where}", values)  # noqa: S608 - our own text
@@ -188,6 +226,26 @@ class State:
             )
             for row in rows
         ]
+
+    def forget(self, *, most: int) -> int:
+        """Keep the newest deployments of each site, so many; how many went, with their steps and logs.
+
+        What a run found nothing to do in counts apart from what did something.
+        """
+        old = (
+            "SELECT id FROM (SELECT id, ROW_NUMBER() OVER (PARTITION BY domain, status = 'unchanged' "
+            "ORDER BY started DESC) AS place FROM deployment WHERE status != 'running') WHERE place > ?"
+        )
+        self._execute("BEGIN IMMEDIATE")
+        try:
+            self._execute(f"DELETE FROM step WHERE deployment IN ({old})", (most,))  # noqa: S608 - our own
+            self._execute(f"DELETE FROM event WHERE deployment IN ({old})", (most,))  # noqa: S608 - our own
+            gone = self._execute(f"DELETE FROM deployment WHERE id IN ({old})", (most,)).rowcount  # noqa: S608
+        except BaseException:
+            self._db.rollback()
+            raise
+        self._execute("COMMIT")
+        return gone
 
     def log(self, deployment: str, line: str) -> None:
         """Keep one event, a JSON object as text."""

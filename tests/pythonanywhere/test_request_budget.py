@@ -386,3 +386,23 @@ def test_importing_the_client_does_not_import_requests() -> None:
         "import sys, deployer.pythonanywhere; sys.exit(bool({'requests', 'pydantic'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_what_is_free_is_told_and_not_taken(tmp_path: Path) -> None:
+    clock = Clock()
+    opened = budget(tmp_path, clock, limit=3)
+    slot = opened.acquire(FILES, bound_s=10)
+
+    assert (opened.limit(FILES), opened.free(FILES), opened.free(FILES), opened.free("cpu")) == (3, 2, 2, 3)
+    opened.complete(slot)
+    clock.pass_(61)
+    assert opened.free(FILES) == 3
+    opened.hold(FILES, 5)
+    assert opened.free(FILES) == 0
+
+
+def test_without_a_limit_more_is_free_than_anybody_sends(tmp_path: Path) -> None:
+    opened = budget(tmp_path, Clock(), limit=0)
+
+    assert opened.limit(FILES) == 0
+    assert opened.free(FILES) > 1_000_000

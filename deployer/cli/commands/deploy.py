@@ -19,7 +19,7 @@ from deployer.cli.options import (
     overrides,
 )
 from deployer.cli.output import say
-from deployer.errors import ExitStatus, Refused
+from deployer.errors import ExitStatus, Refused, UsageError
 
 
 def plan(
@@ -73,10 +73,24 @@ def sync(
     overwrite: Overwrite = False,
     force: Force = False,
     max_delete: MaxDeletes = None,
+    via_daemon: Annotated[
+        bool,
+        typer.Option("--via-daemon", help="Let the daemon deploy the site's branch, and watch it."),
+    ] = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Deploy one commit now: send what changed, reload, check, record."""
+    if via_daemon:
+        from deployer.cli.commands.daemon import sync_via_daemon
+
+        if rev or repo or dry_run or allow_empty or overwrite or max_delete:
+            raise UsageError(
+                "--via-daemon deploys the branch of the site, as deployer.toml has it",
+                hint="Only --site, --config, --force and --json go with it.",
+            )
+        sync_via_daemon(config=config, site=site, force=force, as_json=as_json)
+        return
     if dry_run:
         plan(
             rev,

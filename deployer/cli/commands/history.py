@@ -19,10 +19,19 @@ def status(
     repo: Repo = None,
     config: Config = None,
     site: SiteName = None,
+    via_daemon: Annotated[
+        bool,
+        typer.Option("--via-daemon", help="What the daemon knows of its sites; asks nobody else."),
+    ] = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Say what is live, since when, what is waiting, and what the account has left."""
+    if via_daemon:
+        from deployer.cli.commands.daemon import status_via_daemon
+
+        status_via_daemon(config=config, site=site, as_json=as_json)
+        return
     from deployer.cli.render import deployment_line, duration
     from deployer.cli.workplace import workplace
     from deployer.deployment.overview import overview

@@ -13,7 +13,7 @@ from deployer.cli.output import say
 from deployer.errors import ExitStatus, UsageError
 
 if TYPE_CHECKING:
-    from deployer.cli.workplace import Rooms
+    from deployer.deployment.rooms import Rooms
 
 
 def init(

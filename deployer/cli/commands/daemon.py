@@ -1,0 +1,171 @@
+"""run, and what is said to a daemon that runs: cancel, freeze, thaw, reload; logs of a deployment."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deployer.cli.options import Config, Json, SiteName, Verbose
+from deployer.cli.output import say
+from deployer.errors import ExitStatus, UsageError
+
+if TYPE_CHECKING:
+    from deployer.control_client import Conversation
+
+Every = Annotated[bool, typer.Option("--all", help="Every site of the daemon.")]
+
+
+def run(*, config: Config = None, verbose: Verbose = False) -> None:
+    """Deploy whatever is pushed, for ever: the daemon, usually under systemd."""
+    from deployer.cli.running import run as run_daemon
+
+    run_daemon(config, verbose=verbose)
+
+
+def cancel(*, config: Config = None, site: SiteName = None) -> None:
+    """Stop the daemon's deployment of a site after the request in flight, and drop what waits."""
+    name = _site(config, site)
+    answer = _ask(config, {"do": "cancel", "site": name})
+    say(f"{name}: cancelled" if answer["cancelled"] else f"{name}: nothing was running or waiting")
+
+
+def freeze(
+    *,
+    message: Annotated[str, typer.Option("--message", "-m", help="Why; everybody who looks sees it.")],
+    config: Config = None,
+    site: SiteName = None,
+    every: Every = False,
+) -> None:
+    """Let the daemon's deployments wait until `thaw`; what is asked for meanwhile is kept."""
+    name = None if every else _site(config, site)
+    _ask(config, {"do": "freeze", "site": name, "message": message})
+    say(f"{name or 'all sites'}: frozen, deployments wait until `deployer thaw`")
+
+
+def thaw(*, config: Config = None, site: SiteName = None, every: Every = False) -> None:
+    """Let the daemon deploy again what waits."""
+    name = None if every else _site(config, site)
+    _ask(config, {"do": "thaw", "site": name})
+    say(f"{name or 'all sites'}: thawed")
+
+
+def reload(*, config: Config = None) -> None:
+    """Let the daemon read deployer.toml again; a bad one changes nothing, and the log says why."""
+    _ask(config, {"do": "reload"})
+    say("asked the daemon to read its configuration again")
+
+
+def logs(
+    *,
+    deployment: Annotated[
+        str,
+        typer.Option("--deployment", metavar="ID", help="Of the daemon: from a push, a page or `history`."),
+    ],
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a deployment of the daemon has done so far, and follow it until it has ended."""
+    from deployer.control_client import conversation
+
+    with conversation(_socket(config), {"do": "follow", "deployment": deployment}) as talk:
+        _show(talk, as_json=as_json)
+
+
+def sync_via_daemon(*, config: Path | None, site: str | None, force: bool, as_json: bool) -> None:
+    """`deployer sync --via-daemon`: order it, and follow it."""
+    from deployer.control_client import conversation
+
+    request = {"do": "deploy", "site": _site(config, site), "source": "command", "force": force}
+    with conversation(_socket(config), {**request, "follow": True}) as talk:
+        _show(talk, as_json=as_json)
+
+
+def status_via_daemon(*, config: Path | None, site: str | None, as_json: bool) -> None:
+    """`deployer status --via-daemon`: every site as the daemon sees it, without asking the platform."""
+    import json
+
+    answer = _ask(config, {"do": "status"})
+    views = [view for view in answer["sites"] if site in (None, view["name"])]
+    if site is not None and not views:
+        known = ", ".join(view["name"] for view in answer["sites"])
+        raise UsageError(f"the daemon has no site {site}", hint=f"It has {known}.")
+    if as_json:
+        say(json.dumps(views, ensure_ascii=False))
+        return
+    for view in views:
+        say("\n".join(_status_lines(view)))
+
+
+def _status_lines(view: dict[str, Any]) -> list[str]:
+    live = view["live"]
+    domain = view["domain"] or "not read yet"
+    shown = [f"site      {view['name']}: {domain}, {view['branch']} of {view['repo']}"]
+    if live:
+        shown.append(f"live      {live['commit'][:10]} {live['subject']} since {live['since'][:19]}Z")
+    else:
+        shown.append("live      nothing that deployer knows of")
+    if running := view["running"]:
+        steps = f" ({running['done']} of {running['steps']})" if running["steps"] else ""
+        shown.append(f"running   {running['commit'][:10]} {running['subject']}: {running['phase']}{steps}")
+    shown += [
+        f"waiting   {order['work']}, asked for by {', '.join(order['sources'])}" for order in view["waiting"]
+    ]
+    if view["frozen"]:
+        shown.append(f"frozen    {view['frozen']}")
+    if view["problem"]:
+        shown.append(f"problem   {view['problem'].splitlines()[0]}")
+    if drift := view["drift"]:
+        found = "; ".join(drift["findings"]) or "no difference"
+        shown.append(f"drift     {found} (looked at {drift['checked'][:19]}Z)")
+    shown += [f"expires   {item['what']} on {item['on']}: {item['what_to_do']}" for item in view["expiry"]]
+    return shown
+
+
+def _ask(config: Path | None, request: dict[str, Any]) -> dict[str, Any]:
+    from deployer.control_client import ask
+
+    return dict(ask(_socket(config), request))
+
+
+def _socket(config: Path | None) -> Path:
+    import os
+
+    from deployer.config import control_socket, find_machine, load_machine
+
+    path = find_machine(config, os.environ)
+    return control_socket(load_machine(path) if path else None, os.environ).value
+
+
+def _site(config: Path | None, site: str | None) -> str:
+    """The one that was named, or the only one."""
+    import os
+
+    from deployer.config import find_machine, load_machine
+
+    if site is not None:
+        return site
+    path = find_machine(config, os.environ)
+    names = sorted(load_machine(path).sites) if path else []
+    if len(names) != 1:
+        raise UsageError(
+            f"which site? There is {', '.join(names) or 'no deployer.toml with one'}", hint="Say --site NAME."
+        )
+    return names[0]
+
+
+def _show(talk: "Conversation", *, as_json: bool) -> None:
+    """Until it has ended; the exit status is the one that the deployment would have had here."""
+    import json
+
+    from deployer.cli.following import follow
+
+    if not as_json:
+        say(f"deployment {talk.answer['deployment']}, also at {talk.answer['status_url']}")
+        status = int(follow(talk.lines))
+    else:
+        status = int(ExitStatus.TEMPORARY)
+        for line in talk.lines:
+            say(json.dumps(line, ensure_ascii=False))
+            status = int(line.get("exit_status", status))
+    if status:
+        raise typer.Exit(status)

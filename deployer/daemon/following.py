@@ -1,0 +1,94 @@
+"""Tells whoever asks how one order gets on, until it has ended."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from threading import Event
+from typing import Any
+
+from deployer.daemon.service import Daemon
+from deployer.daemon.view import Progress
+from deployer.model.deployment import Deployment, Status
+
+PULSE_S = 5.0
+"""How often a line is written at least, so that a follower that went away is noticed."""
+EXIT_STATUS = {Status.LIVE: 0, Status.UNCHANGED: 0, Status.REFUSED: 3, Status.INTERRUPTED: 8}
+
+
+def follow(daemon: Daemon, id_: str, *, wait: bool) -> Iterator[Mapping[str, Any]]:
+    """Lines as the protocol has them; the first says which deployment it is.
+
+    Raises UsageError when nothing has that id.
+    """
+    order = daemon.order(id_)
+    if order is None and daemon.end_of(id_) is None:
+        id_ = daemon.deployment(id_).id  # raises UsageError
+    yield {"ok": True, "deployment": id_, "status_url": f"{daemon.url}/deployments/{id_}"}
+    if not wait:
+        return
+    woken = Event()
+    seen, last = 0, None
+    with daemon.watching(woken.set):
+        while True:
+            woken.clear()
+            # In this order: an order that ends is remembered as ended in the same moment.
+            order = daemon.order(id_)
+            end = daemon.end_of(id_) if order is None else None
+            attempts = daemon.attempts(id_)
+            deployment = attempts[-1] if attempts else None
+            events = [event for attempt in attempts for event in daemon.events(attempt.id)]
+            for event in events[seen:]:
+                yield {"kind": "event", "event": event}
+            seen = len(events)
+            if order is None and (end is not None or (deployment and deployment.status.is_final)):
+                yield _ended(daemon, id_, end, deployment)
+                return
+            now = _now(daemon, id_)
+            if now != last:
+                yield now
+                last = now
+            if not woken.wait(PULSE_S):
+                yield now
+
+
+def _now(daemon: Daemon, id_: str) -> Mapping[str, Any]:
+    order = daemon.order(id_)
+    if order is None:
+        return {"kind": "waiting", "why": "it is about to end"}
+    running = daemon.site(order.site).running
+    if running is not None and running.deployment == id_:
+        return _progress(running)
+    if frozen := daemon.orders.frozen(order.site):
+        return {"kind": "waiting", "why": f"deployments are frozen: {frozen}"}
+    if order.problem:
+        return {"kind": "waiting", "why": f"tried again at {order.not_before:%H:%M:%S} UTC: {order.problem}"}
+    busy = "another deployment of the site is under way" if running else "its turn comes"
+    return {"kind": "waiting", "why": busy}
+
+
+def _progress(running: Progress) -> Mapping[str, Any]:
+    shown = asdict(running)
+    if running.seconds_left is not None:
+        shown["seconds_left"] = round(running.seconds_left)
+    shown["waiting_s"] = round(running.waiting_s)
+    shown["started"] = running.started.isoformat()
+    return {"kind": "progress", **shown}
+
+
+def _ended(daemon: Daemon, id_: str, end: Any, deployment: Deployment | None) -> Mapping[str, Any]:
+    status = deployment.status if deployment else Status.REFUSED
+    detail = deployment.detail if deployment else ""
+    if end is not None:
+        exit_status = end.exit_status
+        detail = end.detail or detail
+    else:
+        exit_status = EXIT_STATUS.get(status, 5)
+    domain = deployment.domain if deployment else None
+    url = next((view.url for view in daemon.sites() if view.domain == domain), None)
+    return {
+        "kind": "ended",
+        "deployment": id_,
+        "status": str(status),
+        "exit_status": exit_status,
+        "detail": detail,
+        "url": url,
+    }

@@ -1,0 +1,1 @@
+"""What the daemon serves over HTTP: webhooks, the status page, its JSON API, metrics."""
