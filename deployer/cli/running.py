@@ -30,7 +30,6 @@ from deployer.state.deliveries import Deliveries
 from deployer.triggers.signatures import secret_problem
 from deployer.triggers.webhooks import Target
 from deployer.web.app import application
-from deployer.web.guard import guarded_config
 from deployer.web.metrics import Metrics
 from deployer.web.server import WebServer
 from deployer.web.webhooks import webhook_routes
@@ -171,7 +170,7 @@ def _web(daemon: Daemon, metrics: Metrics, deliveries: Deliveries, listening: so
         lambda order: f"{daemon.url}/deployments/{order.id}",
     )
     app = application(daemon, token=_page_token(daemon.machine), metrics=metrics, extra_routes=routes)
-    return WebServer(app, listening, **guarded_config())
+    return WebServer(app, listening)
 
 
 def _page_token(machine: MachineConfig) -> Secret | None:

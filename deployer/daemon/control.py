@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -24,6 +25,8 @@ from deployer.events import log
 from deployer.model.order import Source, Work
 
 LONGEST_REQUEST = 65_536
+JUST_NOW = timedelta(minutes=5)
+"""How long ago a deployment began that a push is still shown as its own."""
 PATIENCE_S = 10.0
 """How long a client may take to say what it wants, and to take a line."""
 
@@ -118,9 +121,30 @@ class ControlServer:
         rev = None
         if request.get("gate"):
             rev = receive(daemon.worker(site), request, stream)
+        if rev is None and not request.get("force"):
+            known = _begun_for(daemon, site, str(request.get("commit") or ""))
+            if known is not None:
+                yield from follow(daemon, known, wait=bool(request.get("follow")))
+                return
         words = f"{source} {str(request.get('commit') or '')[:10]}".strip()
         order = daemon.post(site, source=words, force=bool(request.get("force")), rev=rev)
         yield from follow(daemon, order.id, wait=bool(request.get("follow")))
+
+
+def _begun_for(daemon: Daemon, site: str, commit: str) -> str | None:
+    """The deployment of a pushed commit that the watch saw before the push's own hook could ask.
+
+    It holds the story, and the evidence where it failed; one more would only find that nothing is to be done.
+    """
+    if not commit:
+        return None
+    view = daemon.site(site)
+    if view.running is not None and view.running.commit == commit:
+        return view.running.deployment
+    if daemon.orders.known(site).handled != commit:
+        return None
+    recent = datetime.now(UTC) - JUST_NOW
+    return next((d.id for d in view.history if d.commit == commit and d.started > recent), None)
 
 
 def _named(site: object) -> str:

@@ -7,11 +7,16 @@ from typing import Any
 
 from deployer.daemon.service import Daemon
 from deployer.daemon.view import Progress
+from deployer.errors import ExitStatus
 from deployer.model.deployment import Deployment, Status
+from deployer.model.order import Order
+from deployer.state import End
 
 PULSE_S = 5.0
 """How often a line is written at least, so that a follower that went away is noticed."""
 EXIT_STATUS = {Status.LIVE: 0, Status.UNCHANGED: 0, Status.REFUSED: 3, Status.INTERRUPTED: 8}
+
+STATUS = {int(ExitStatus.REFUSED): Status.REFUSED, int(ExitStatus.TEMPORARY): Status.INTERRUPTED}
 
 
 def follow(daemon: Daemon, id_: str, *, wait: bool) -> Iterator[Mapping[str, Any]]:
@@ -26,7 +31,8 @@ def follow(daemon: Daemon, id_: str, *, wait: bool) -> Iterator[Mapping[str, Any
     if not wait:
         return
     woken = Event()
-    seen, last = 0, None
+    seen, quiet = 0, False
+    last: Mapping[str, Any] | None = None
     with daemon.watching(woken.set):
         while True:
             woken.clear()
@@ -42,20 +48,16 @@ def follow(daemon: Daemon, id_: str, *, wait: bool) -> Iterator[Mapping[str, Any
             if order is None and (end is not None or (deployment and deployment.status.is_final)):
                 yield _ended(daemon, id_, end, deployment)
                 return
-            now = _now(daemon, id_)
-            if now != last:
+            now = _now(daemon, order) if order is not None else last
+            if now is not None and (now != last or quiet):
                 yield now
                 last = now
-            if not woken.wait(PULSE_S):
-                yield now
+            quiet = not woken.wait(PULSE_S)
 
 
-def _now(daemon: Daemon, id_: str) -> Mapping[str, Any]:
-    order = daemon.order(id_)
-    if order is None:
-        return {"kind": "waiting", "why": "it is about to end"}
+def _now(daemon: Daemon, order: Order) -> Mapping[str, Any]:
     running = daemon.site(order.site).running
-    if running is not None and running.deployment == id_:
+    if running is not None and running.deployment == order.id:
         return _progress(running)
     if frozen := daemon.orders.frozen(order.site):
         return {"kind": "waiting", "why": f"deployments are frozen: {frozen}"}
@@ -74,14 +76,13 @@ def _progress(running: Progress) -> Mapping[str, Any]:
     return {"kind": "progress", **shown}
 
 
-def _ended(daemon: Daemon, id_: str, end: Any, deployment: Deployment | None) -> Mapping[str, Any]:
+def _ended(daemon: Daemon, id_: str, end: End | None, deployment: Deployment | None) -> Mapping[str, Any]:
     status = deployment.status if deployment else Status.REFUSED
     detail = deployment.detail if deployment else ""
-    if end is not None:
-        exit_status = end.exit_status
-        detail = end.detail or detail
-    else:
-        exit_status = EXIT_STATUS.get(status, 5)
+    exit_status = EXIT_STATUS.get(status, int(ExitStatus.NEEDS_PERSON))
+    if end is not None:  # the last attempt may have been the way back, which went well
+        exit_status, detail = end.exit_status, end.detail or detail
+        status = STATUS.get(exit_status, Status.FAILED) if exit_status else status
     domain = deployment.domain if deployment else None
     url = next((view.url for view in daemon.sites() if view.domain == domain), None)
     return {

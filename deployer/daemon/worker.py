@@ -343,8 +343,10 @@ class SiteWorker:
         self.orders.end(order, End(exit_status=int(status), detail=problem or str(error or "")))
 
     def _branch_at(self, commit: Commit, order: Order) -> str:
-        """After a rollback the branch stands where it stood: no poll shall deploy that again."""
-        if order.work is not Work.ROLLBACK:
+        """After a rollback the branch stands where it stood: no poll shall deploy that again. Nor what the
+        branch still has while a gate holds the pushed commit back.
+        """
+        if order.work is not Work.ROLLBACK and order.rev is None:
             return commit.id
         try:
             with Repository(self.repository_path) as repository:

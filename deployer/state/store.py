@@ -36,7 +36,7 @@ class State:
         Raises UsageError when the folder cannot be made or is not ours to write.
         """
         self._changed = changed or _nobody
-        self._reserved: str | None = None
+        self._order: str | None = None
         self.folder = folder
         self.locks = folder / "locks"
         try:
@@ -86,12 +86,17 @@ class State:
         return str(row[0])
 
     def reserve(self, id_: str) -> None:
-        """The next deployment that begins has this id: somebody was told of it before it began.
+        """The deployments that begin from now on belong to this order, whose id somebody was told already.
 
-        A further attempt at the same order has ".2" and so on behind it.
+        The first has the same id; another attempt, or the way back, has ".2" and so on behind it.
         """
-        before = len(self.attempts(id_))
-        self._reserved = f"{id_}.{before + 1}" if before else id_
+        self._order = id_
+
+    def _next_id(self) -> str | None:
+        if self._order is None:
+            return None
+        before = len(self.attempts(self._order))
+        return f"{self._order}.{before + 1}" if before else self._order
 
     def attempts(self, order: str) -> Sequence[Deployment]:
         """The deployments that an order has led to, the first one first."""
@@ -109,7 +114,7 @@ class State:
             "UPDATE deployment SET status = ?, detail = ? WHERE domain = ? AND status = ?",
             (Status.INTERRUPTED, "its process ended without a word", domain, Status.RUNNING),
         )
-        id_, self._reserved = self._reserved or new_id(commit.id[:7], started), None
+        id_ = self._next_id() or new_id(commit.id[:7], started)
         deployment = Deployment(
             id=id_,
             domain=domain,

@@ -6,8 +6,8 @@ import time
 import pytest
 import requests
 
-from deployer.web import server as server_module
 from deployer.web.app import application
+from deployer.web.guard import GuardedProtocol
 from deployer.web.server import WebServer
 from tests.web import scenes
 from tests.web.conftest import Served
@@ -61,7 +61,7 @@ def test_stopping_twice_does_no_harm(stand: Stand) -> None:
 def test_who_does_not_finish_a_request_s_head_is_let_go(
     served: Served, monkeypatch: pytest.MonkeyPatch, asked_before: bool, sent: bytes
 ) -> None:
-    monkeypatch.setattr(server_module, "_HEAD_S", 0.3)
+    monkeypatch.setattr(GuardedProtocol, "head_s", 0.3)
     with socket.create_connection(served.server_address) as slow:
         slow.settimeout(5)
         if asked_before:
@@ -71,13 +71,14 @@ def test_who_does_not_finish_a_request_s_head_is_let_go(
                 answer += slow.recv(4096)
         slow.sendall(sent)
 
+        assert slow.recv(4096).startswith(b"HTTP/1.1 408 ")
         assert slow.recv(4096) == b""
 
 
 def test_a_stream_outlives_the_time_for_a_head(
     listen: Listen, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_module, "_HEAD_S", 0.2)
+    monkeypatch.setattr(GuardedProtocol, "head_s", 0.2)
     scenes.idle(served.stand)
     listener = listen(f"{served.url}/events")
     listener.next("sites")
