@@ -19,7 +19,7 @@ from deployer.errors import DeployerError, UsageError
 from deployer.events import log
 from deployer.model.deployment import Deployment, Status, Step
 from deployer.model.order import Order, Source, Work
-from deployer.state import End, Orders, State
+from deployer.state import End, Orders, State, only_daemon
 from deployer.triggers.refs import RefWatcher, RefWatchers
 
 SHOWN = 5
@@ -48,6 +48,7 @@ class Daemon:
         self._lock = Lock()
         self._watchers: set[Callable[[], None]] = set()
         folder = contexts[0].state.value
+        self._sole = only_daemon(folder)
         self.orders = Orders(folder)
         self.orders.recover()
         self.folder = folder
@@ -84,6 +85,7 @@ class Daemon:
         self._telling.stop(max(0.0, until - monotonic()))
         if all(ended):
             self.orders.close()
+            self._sole.close()
         log.info("daemon_stopped", clean=all(ended))
         return all(ended)
 

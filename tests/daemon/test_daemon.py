@@ -244,3 +244,12 @@ def wait_quietly(daemon: Running, seconds: float) -> None:
         daemon.process.wait(seconds)
     except subprocess.TimeoutExpired as error:
         raise TimeoutError from error
+
+
+def test_a_second_daemon_of_the_same_state_does_not_start(site: Place) -> None:
+    with running(site) as daemon:
+        second = daemon.command("run")
+
+        assert second.status == 2
+        assert f"process {daemon.process.pid}" in second.err
+        assert until(lambda: daemon.site()["live"] is not None)

@@ -49,9 +49,16 @@ def sent_again(place: Stage) -> int:
     return sum(sent.values()) - len(sent)
 
 
-@pytest.mark.parametrize("version", [pytest.param(1, id="first"), pytest.param(2, id="change")])
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("go_on", [on_the_same_machine, with_the_state_lost, with_a_newer_commit])
+@pytest.mark.parametrize(
+    ("go_on", "version"),
+    [
+        pytest.param(on_the_same_machine, 1, id="first, on the same machine"),
+        pytest.param(on_the_same_machine, 2, id="change, on the same machine"),
+        pytest.param(with_the_state_lost, 2, id="change, with the state lost"),
+        pytest.param(with_a_newer_commit, 2, id="change, with a newer commit"),
+    ],
+)
 def test_a_run_that_is_killed_at_any_request_is_finished_by_the_next(
     tmp_path: Path,
     go_on: Callable[[Stage, int], int],
