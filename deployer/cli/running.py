@@ -19,6 +19,7 @@ from deployer.config import (
     read_secret,
 )
 from deployer.daemon import control
+from deployer.daemon.journal import journal_stream
 from deployer.daemon.notify import CONTROL, HTTP, Notify, Watchdog, listen_sockets, watchdog_interval_s
 from deployer.daemon.service import Daemon
 from deployer.errors import DeployerError, UsageError
@@ -41,7 +42,9 @@ PULSE_S = 1.0
 
 def run(config: Path | None, *, verbose: bool) -> None:
     """Until SIGTERM or SIGINT. Raises ConfigError or UsageError before anything is begun."""
-    events.configure(level="debug" if verbose else "info")
+    journal = journal_stream()
+    as_json = True if journal is not None else None
+    events.configure(level="debug" if verbose else "info", as_json=as_json, stream=journal)
     path = find_machine(config, os.environ)
     if path is None:
         raise UsageError(

@@ -8,6 +8,7 @@ and a group where the configuration names one.
 import grp
 import json
 import os
+import selectors
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -40,24 +41,33 @@ class ControlServer:
         self._listening = listening
         self._daemon = daemon
         self._reload = reload
-        self._stopping = False
+        self._awake, self._waker = socket.socketpair()
         self._thread = Thread(target=self._accept, name="control", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        self._stopping = True
-        with suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
+        """Accept nobody any more. Where systemd passed the socket, connections queue there: it is closed
+        here, and never shut down, which would end it for systemd as well.
+        """
+        self._waker.close()
+        self._thread.join()
         self._listening.close()
+        self._awake.close()
 
     def _accept(self) -> None:
-        while not self._stopping:
-            try:
-                connection, _ = self._listening.accept()
-            except OSError:
-                return
+        with selectors.DefaultSelector() as ready:
+            ready.register(self._listening, selectors.EVENT_READ)
+            ready.register(self._awake, selectors.EVENT_READ)
+            while True:
+                if self._awake in {key.fileobj for key, _ in ready.select()}:
+                    return
+                self._accept_one()
+
+    def _accept_one(self) -> None:
+        with suppress(OSError):  # it may have gone away again
+            connection, _ = self._listening.accept()
             Thread(target=self._serve, args=(connection,), name="control-client", daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
