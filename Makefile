@@ -12,8 +12,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 demo: venv
 	@$(BIN)/deployer demo
 
-test: check
-	$(PYTEST) -n 2 --dist worksteal
+test: check  # most tests wait for processes and sockets: three at a time keep two cores busy
+	$(PYTEST) -n 3 --dist worksteal
 
 test-fast: venv
 	$(PYTEST) -n 2 tests/planning tests/config tests/test_layers.py

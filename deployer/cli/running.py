@@ -1,10 +1,11 @@
 """`deployer run`: puts the daemon, its pages and its socket together, and obeys signals."""
 
+import faulthandler
 import os
 import queue
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -38,10 +39,14 @@ from deployer.web.webhooks import webhook_routes
 STOP_S = 100.0
 """Less than the unit's TimeoutStopSec; a request of ours may take most of it."""
 PULSE_S = 1.0
+MAIN = "main"
+MAIN_SILENCE_S = 30.0
+"""A reload may read secrets and repositories; it takes nothing like that long."""
 
 
 def run(config: Path | None, *, verbose: bool) -> None:
     """Until SIGTERM or SIGINT. Raises ConfigError or UsageError before anything is begun."""
+    faulthandler.enable()
     journal = journal_stream()
     as_json = True if journal is not None else None
     events.configure(level="debug" if verbose else "info", as_json=as_json, stream=journal)
@@ -56,7 +61,7 @@ def run(config: Path | None, *, verbose: bool) -> None:
     metrics = Metrics()
     with ExitStack() as opened:
         opened.callback(notify.close)
-        watchdog = Watchdog(notify, watchdog_interval_s())
+        watchdog = Watchdog(notify, watchdog_interval_s(), starving=_say_starving)
         daemon = Daemon(machine, os.environ, observer=metrics, watchdog=watchdog)
         http = _http_socket(machine, passed.get(HTTP, ()))
         local = _control_socket(machine, passed.get(CONTROL, ()))
@@ -70,7 +75,8 @@ def run(config: Path | None, *, verbose: bool) -> None:
         commands.start()
         watchdog.start()
         try:
-            _until_stopped(daemon, signals, notify)
+            with watchdog.working(MAIN, MAIN_SILENCE_S):
+                _until_stopped(daemon, signals, notify, beat=lambda: watchdog.beat(MAIN))
         finally:
             notify.stopping("letting the requests in flight end")
             commands.stop()
@@ -110,10 +116,16 @@ class Signals:
         self._wanted.put(signal.Signals(number))
 
 
-def _until_stopped(daemon: Daemon, signals: Signals, notify: Notify) -> None:
+def _say_starving(silent: Mapping[str, float]) -> None:
+    """The service manager is about to restart us; its SIGABRT leaves the stacks of all threads."""
+    log.error("worker_hangs", silent={name: round(seconds) for name, seconds in silent.items()})
+
+
+def _until_stopped(daemon: Daemon, signals: Signals, notify: Notify, *, beat: Callable[[], None]) -> None:
     notify.ready(_status(daemon))
     shown = ""
     while (wanted := signals.next()) not in (signal.SIGTERM, signal.SIGINT):
+        beat()
         if wanted is signal.SIGHUP:
             _reload(daemon, notify)
         elif wanted is signal.SIGUSR1:

@@ -42,6 +42,7 @@ class ControlServer:
         self._daemon = daemon
         self._reload = reload
         self._awake, self._waker = socket.socketpair()
+        listening.setblocking(False)  # whoever was waiting may be gone when we look
         self._thread = Thread(target=self._accept, name="control", daemon=True)
 
     def start(self) -> None:
@@ -68,6 +69,7 @@ class ControlServer:
     def _accept_one(self) -> None:
         with suppress(OSError):  # it may have gone away again
             connection, _ = self._listening.accept()
+            connection.setblocking(True)
             Thread(target=self._serve, args=(connection,), name="control-client", daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
