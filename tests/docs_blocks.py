@@ -8,7 +8,8 @@ The words after the opening fence say what a block is; they are not shown to rea
     such blocks of one document are one session, in order: see `docs_terminal`. A command has to end with 0,
     unless the next one is `echo $?`.
 `console background`
-    One command that goes on running in another terminal; the lines shown are the first that it prints.
+    One command that goes on running in another terminal; the lines shown are the first that it prints. With
+    none shown nobody waits for it: what follows has to.
 `console make`
     Commands for make, tried with --dry-run at the top of the repository: the suite is what they would run.
 `pycon`

@@ -6,14 +6,15 @@ import urllib.error
 import urllib.request
 from http.client import HTTPException
 
-NO_ANSWER = 52
-"""curl's exit status for a server that says nothing."""
+NOBODY_THERE, HTTP_ERROR, NO_ANSWER = 7, 22, 52
+"""curl's exit statuses: no server, with -f a status of 400 or more, a server that says nothing."""
 
 
 def main() -> None:
-    """Print the body of one answer, whatever its status, as curl does."""
+    """Print the body of one answer, as curl does: without -f whatever its status."""
     parser = argparse.ArgumentParser()
     parser.add_argument("-s", action="store_true", dest="silent")
+    parser.add_argument("-f", action="store_true", dest="fail")
     parser.add_argument("-X", dest="method")
     parser.add_argument("-H", dest="headers", action="append", default=[])
     parser.add_argument("-d", dest="data")
@@ -31,6 +32,10 @@ def main() -> None:
     except urllib.error.HTTPError as error:
         with error:
             body = error.read()
+        if given.fail:
+            sys.exit(HTTP_ERROR)
+    except urllib.error.URLError:
+        sys.exit(NOBODY_THERE)
     except (ConnectionError, HTTPException):
         sys.exit(NO_ANSWER)
     sys.stdout.buffer.write(body)

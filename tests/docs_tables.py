@@ -21,9 +21,9 @@ def table(head: tuple[str, ...], body: Iterable[tuple[str, ...]]) -> str:
 
 
 def commands() -> Mapping[str, Any]:
-    """Name -> command, in the order of `deployer --help`."""
+    """Name -> command, in the order of `deployer --help`; what git calls and nobody types is hidden there."""
     group: Any = get_command(app)
-    return dict(group.commands)
+    return {name: command for name, command in group.commands.items() if not command.hidden}
 
 
 def command_table() -> str:
@@ -38,10 +38,10 @@ def command_table() -> str:
 
 
 def option_tables() -> str:
-    """A heading and a table for each command."""
+    """A heading and a table for each command, and for each command of a group."""
     return "\n".join(
-        f"## deployer {name}\n\n{_sentence(command.help)}\n\n{_parameters(command)}"
-        for name, command in commands().items()
+        f"## deployer {name}\n\n{_sentence(command.help)}\n{_parameters(command)}"
+        for name, command in _with_groups(commands())
     )
 
 
@@ -87,13 +87,24 @@ def _sentence(text: str | None) -> str:
     return " ".join(inspect.cleandoc(text or "").split())
 
 
+def _with_groups(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Each command by its whole name, the commands of a group after it."""
+    for name, command in given.items():
+        yield name, command
+        inner = getattr(command, "commands", {})
+        yield from _with_groups({f"{name} {each}": found for each, found in inner.items()})
+
+
 def _parameters(command: Any) -> str:
+    if hasattr(command, "commands"):
+        return ""
     rows = [
         (f"`{_spelling(parameter)}`", _sentence(parameter.help), _default(parameter))
         for parameter in command.params
         if parameter.name != "help"
     ]
-    return table(("argument or option", "meaning", "default"), rows) if rows else "It has no options.\n"
+    listed = table(("argument or option", "meaning", "default"), rows) if rows else "It has no options.\n"
+    return f"\n{listed}"
 
 
 def _spelling(parameter: Any) -> str:

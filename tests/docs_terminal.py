@@ -7,6 +7,7 @@ person at a terminal sees a progress bar.
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,20 +16,21 @@ from dataclasses import dataclass, field
 from getpass import getuser
 from pathlib import Path
 from shutil import copytree, ignore_patterns, which
-from socket import gethostname
 
 from tests.docs_blocks import TOP, Part, Typed, typed
 
 LIMIT_S = 100.0
 PORT = "127.0.0.1:8000"
 """Where the documents have the sandbox; here it takes a free one."""
+DAEMON = "127.0.0.1:8042"
+"""Where they have the daemon, likewise."""
 HOME = "/home/you"
 PERSON = "you@laptop"
 """How the documents call the reader's home, and the reader."""
 
 VARYING: tuple[tuple[str, str], ...] = (
     (r"127\.0\.0\.1:\d+", "ADDRESS"),
-    (r"\d{8}-\d{6}-[0-9a-f]{7}-[0-9a-f]{4}", "DEPLOYMENT"),
+    (r"\d{8}-\d{6}-\w+-[0-9a-f]{4}", "DEPLOYMENT"),
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?(\+00:00)?", "TIME"),
     (r"\d\d:\d\d:\d\d\.\d+", "TIME"),
     (r"\d{4}-\d\d-\d\d", "DATE"),
@@ -77,6 +79,7 @@ class Terminal:
     environment: dict[str, str]
     background: list[subprocess.Popen[str]] = field(default_factory=list)
     address: str = PORT
+    daemon: str = field(default_factory=lambda: f"127.0.0.1:{_free_port()}")
 
     def answers(self, block: Part) -> Iterator[tuple[Typed, Answer]]:
         """Type every command of a console block."""
@@ -90,7 +93,7 @@ class Terminal:
         assert self.shell.stdin is not None
         assert self.shell.stdout is not None
         errors = self.folder / "stderr"
-        command = command.replace(PORT, self.address)
+        command = command.replace(PORT, self.address).replace(DAEMON, self.daemon)
         self.shell.stdin.write(
             f"{{ {command}\n}} </dev/null 2>{errors}; "
             'status=$?; printf "\\n<ended %d>\\n" $status; (exit $status)\n'
@@ -117,13 +120,18 @@ class Terminal:
         )
         self.background.append(process)
         assert process.stdout is not None
-        text = "".join(process.stdout.readline() for _ in each.answer.split("\n"))
+        text = "".join(process.stdout.readline() for _ in each.answer.splitlines())
         if found := re.search(r"127\.0\.0\.1:\d+", text):
             self.address = found[0]
         return Answer(self._as_written(text), 0)
 
     def _as_written(self, text: str) -> str:
-        here = ((self.address, PORT), (str(self.folder), HOME), (f"{getuser()}@{gethostname()}", PERSON))
+        here = (
+            (self.address, PORT),
+            (self.daemon, DAEMON),
+            (str(self.folder), HOME),
+            (f"{getuser()}@{socket.gethostname()}", PERSON),
+        )
         for real, written in here:
             text = text.replace(real, written)
         return re.sub(r" {2,}# ", "  # ", text).strip("\n")  # these columns are as wide as our paths
@@ -172,6 +180,12 @@ def _clone(folder: Path) -> Path:
         "[user]\n\tname = Ada Author\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
     )
     return clone
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _tools(folder: Path) -> Path:

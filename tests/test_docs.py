@@ -48,7 +48,8 @@ from tests.test_layers import LAYERS
 
 PACKAGE = Path(deployer.__file__).parent
 ALL_BLOCKS = [part for document in DOCUMENTS for part in blocks(document)]
-LEVELS = ("debug", "info", "warning", "error")
+LEVELS = {level: level for level in ("debug", "info", "warning", "error")} | {"exception": "error"}
+"""The logger's method -> the level that its events have."""
 
 
 def at(part: Part) -> str:
@@ -248,7 +249,7 @@ def events_in_code() -> Mapping[str, Event]:
         functions = [
             node
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            if isinstance(node, ast.FunctionDef)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         ]
         for name, levels, fields in (event for function in functions for event in _logged(function)):
             before = found.get(name, (frozenset(), frozenset()))
@@ -256,7 +257,9 @@ def events_in_code() -> Mapping[str, Event]:
     return found
 
 
-def _logged(function: ast.FunctionDef) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
+def _logged(
+    function: ast.FunctionDef | ast.AsyncFunctionDef,
+) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
     """Name, levels and fields of each event; `say = log.info if ... else log.warning` counts, too."""
     spoken = {
         target.id: _levels(node.value)
@@ -278,14 +281,15 @@ def _levels(node: ast.expr) -> frozenset[str]:
         return _levels(node.body) | _levels(node.orelse)
     match node:
         case ast.Attribute(value=ast.Name(id="log"), attr=level) if level in LEVELS:
-            return frozenset({level})
+            return frozenset({LEVELS[level]})
     return frozenset()
 
 
 def test_the_events_are_those_of_the_code() -> None:
     documented = {
         row[0]: (frozenset(row[1].split(", ")), frozenset(filter(None, row[2].split(", "))))
-        for row in rows("docs/events.md", "## Events")
+        for heading in ("## Events of a deployment", "## Events of the daemon")
+        for row in rows("docs/events.md", heading)
     }
     assert documented == events_in_code()
 

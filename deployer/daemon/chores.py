@@ -75,7 +75,10 @@ class Chores:
             telling.drifted(view)
         worker.hooks.changed()
         table = worker.context.table
-        if view.findings and table and table.drift and table.drift.action == "heal":
+        heals = table is not None and table.drift is not None and table.drift.action == "heal"
+        # While the site is frozen every look would leave one more.
+        waits = any(order.work is Work.HEAL for order in worker.orders.waiting(worker.name))
+        if view.findings and heals and not waits:
             self._post(worker.name, source=Source.DRIFT, work=Work.HEAL)
 
     def look_for_expiry(self, worker: SiteWorker) -> None:

@@ -242,7 +242,7 @@ class Daemon:
         if telling := self._telling.site(worker.name):
             domain = self.orders.known(worker.name).domain
             with self._state() as state:
-                live = domain is not None and state.last(domain, Status.LIVE) is not None
+                live = domain is not None and _last_live(state, domain) is not None
             telling.knows(live=live, domain=domain)
         self._watch(worker)
         self._chores.add(worker)
@@ -297,7 +297,7 @@ class Daemon:
         if known.domain is not None:
             with self._state() as state:
                 history = state.deployments(known.domain, most=SHOWN, unchanged=False)
-                live = _live(state.last(known.domain, Status.LIVE))
+                live = _live(_last_live(state, known.domain))
         progress = worker.progress
         return SiteView(
             name=worker.name,
@@ -326,6 +326,16 @@ def usable(machine: MachineConfig, environ: Mapping[str, str] = os.environ) -> t
         except DeployerError as error:
             raise UsageError(f"[site.{context.site}]: {error.message}", hint=error.hint) from None
     return contexts
+
+
+def _last_live(state: State, domain: str) -> Deployment | None:
+    """The deployment that made live what is live. Where it was killed after the server had its record and
+    before our history had, the run that found nothing left to do stands for it.
+    """
+    made, found = state.last(domain, Status.LIVE), state.last(domain, Status.UNCHANGED)
+    if made is None or (found is not None and found.started > made.started and found.commit != made.commit):
+        return found
+    return made
 
 
 def _live(deployment: Deployment | None) -> LiveView | None:

@@ -43,6 +43,8 @@ class Wishes:
 
     look: str | None = None
     """A hint in words: see whether the branch has moved."""
+    orders: bool = False
+    """The orders may have changed since they were last read."""
     chores: list[Callable[[], None]] = field(default_factory=list)
     """Drift and expiry: done when no order waits."""
 
@@ -87,6 +89,7 @@ class SiteWorker:
     def wake(self) -> None:
         """An order was posted, or deployments were thawed."""
         with self._condition:
+            self._wishes.orders = True
             self._condition.notify_all()
 
     def look(self, hint: str) -> None:
@@ -166,14 +169,15 @@ class SiteWorker:
                 self._once()
             except DeployerError as error:  # the state folder: full, or gone
                 log.error("worker_failed", site=self.name, error=error.message)
-                self._wait(FIRST_RETRY_S)
+                self._rest(FIRST_RETRY_S)
             except Exception as error:  # noqa: BLE001 - a bug must not end the site's worker for ever
                 log.exception("worker_bug", site=self.name, error=f"{type(error).__name__}: {error}")
-                self._wait(FIRST_RETRY_S)
+                self._rest(FIRST_RETRY_S)
 
     def _once(self) -> None:
         with self._condition:
             hint, self._wishes.look = self._wishes.look, None
+            self._wishes.orders = False
         if hint is not None:
             self._look(hint)
         frozen = self.orders.frozen(self.name) is not None
@@ -195,8 +199,14 @@ class SiteWorker:
         """Until somebody wants something, or so long."""
         with self._condition:
             wishes = self._wishes
-            if not (self._stopping or wishes.look or wishes.chores) and (seconds is None or seconds > 0):
+            wanted = self._stopping or wishes.look or wishes.orders or wishes.chores
+            if not wanted and (seconds is None or seconds > 0):
                 self._condition.wait(seconds)
+
+    def _rest(self, seconds: float) -> None:
+        """So long whatever anybody wants: what failed just now would fail again at once."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._stopping, seconds)
 
     def _look(self, hint: str) -> None:
         """Post an order when the branch is not where the last one left it."""
@@ -255,8 +265,10 @@ class SiteWorker:
             with self._condition:
                 self._flag = None
         ended.seconds = monotonic() - began
-        self._close(order, ended)
-        self.progress = None
+        try:
+            self._close(order, ended)
+        finally:
+            self.progress = None
         self.hooks.ended(ended)
         self.hooks.changed()
 

@@ -1,6 +1,6 @@
-"""`make bench`: what deployments cost, and how long planning takes, beside the bars of the design.
+"""`make bench`: what deployments cost, how long planning takes, and what the daemon needs.
 
-Ends with 1 when a bar is not kept.
+Beside the bars of the design; ends with 1 when one is not kept.
 """
 
 import os
@@ -9,16 +9,16 @@ import tempfile
 from pathlib import Path
 
 from deployer.events import configure
-from tests.bench import planning, scenarios
+from tests.bench import daemon, planning, scenarios
 from tests.bench.bars import Bar
-from tests.bench.report import COST_HEAD, RACE_HEAD, cost_lines, race_lines
+from tests.bench.report import COST_HEAD, FIGURE_HEAD, RACE_HEAD, cost_lines, figure_lines, race_lines
 from tests.builders.git import ENVIRONMENT
 
 
 def main() -> int:
     os.environ.update(ENVIRONMENT)
     configure(level="warning")
-    bars = [*_costs(), *_races()]
+    bars = [*_costs(), *_races(), *_daemon()]
     over = [bar for bar in bars if not bar.holds]
     _say("", f"{len(bars) - len(over)} of {len(bars)} bars are kept")
     return 1 if over else 0
@@ -47,6 +47,18 @@ def _races() -> list[Bar]:
         for race in planning.measure(files):
             _say(*race_lines(race))
             bars += [race.bar] if race.bar is not None else []
+    return bars
+
+
+def _daemon() -> list[Bar]:
+    _say("", "`deployer run` as a process: from `git push` returning to the first request that writes, which")
+    _say("claims the site, and to the first file, a second later because a claim settles for a second; and")
+    _say(f"what it takes of the machine in {daemon.IDLE_S:g} s without anything to do.")
+    _say("", FIGURE_HEAD)
+    bars: list[Bar] = []
+    for figure in daemon.measure():
+        _say(*figure_lines(figure))
+        bars += [figure.bar] if figure.bar is not None else []
     return bars
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from textwrap import wrap
 
+from tests.bench.daemon import Figure
 from tests.bench.planning import Race
 from tests.bench.scenarios import Cost
 
@@ -12,6 +13,7 @@ COST_HEAD = (
     f"{'planned':>10}{'limit':>9}{'own time':>10}"
 )
 RACE_HEAD = f"{'files':>8}  {'ours':37}{'time':>9}   {'git':18}{'time':>9}{'ratio':>8}   middle half"
+FIGURE_HEAD = f"{'the daemon':49}{'median':>12}{'worst':>12}{'rounds':>9}"
 
 
 def cost_lines(cost: Cost) -> Iterator[str]:
@@ -33,6 +35,13 @@ def race_lines(race: Race) -> Iterator[str]:
     )
     if race.bar is not None:
         yield f"{INDENT}{race.bar}"
+
+
+def figure_lines(figure: Figure) -> Iterator[str]:
+    median, worst = f"{figure.median:,.1f} {figure.unit}", f"{figure.worst:,.1f} {figure.unit}"
+    yield f"{figure.name:49}{median:>12}{worst:>12}{figure.rounds:>9}"
+    if figure.bar is not None:
+        yield f"{INDENT}{figure.bar}"
 
 
 def _ms(seconds: float) -> str:

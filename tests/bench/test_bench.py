@@ -1,13 +1,16 @@
 """The bench tells what a deployment costs; here its smallest story, of which every count is known."""
 
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 
 from tests.bench.bars import Bar
+from tests.bench.daemon import Arrivals, Figure
 from tests.bench.planning import Course, Race
-from tests.bench.report import COST_HEAD, RACE_HEAD, cost_lines, race_lines
+from tests.bench.report import COST_HEAD, FIGURE_HEAD, RACE_HEAD, cost_lines, figure_lines, race_lines
 from tests.bench.scenarios import Cost, tell
+from tests.deployment.stage import WSGI, stage
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +99,30 @@ def test_a_bar_that_is_not_kept_says_so() -> None:
         "2.50",
     ]
     assert RACE_HEAD.index("middle half") == line.index("2.00 to 2.50")
+
+
+def test_a_figure_of_the_daemon_stands_under_its_heading_with_its_bar_below() -> None:
+    bar = Bar(what="push to the first upload, ms", value=70.8, limit=300)
+    figure = Figure(name="push to the first upload", unit="ms", median=70.8, worst=106.1, rounds=10, bar=bar)
+
+    line, below = figure_lines(figure)
+
+    assert line.split()[-5:] == ["70.8", "ms", "106.1", "ms", "10"]
+    assert len(line) == len(FIGURE_HEAD)
+    assert below.strip() == "push to the first upload, ms 70.8 of at most 300: ok"
+
+
+def test_an_upload_arrived_when_it_began_and_not_when_it_was_answered(tmp_path: Path) -> None:
+    arrivals = Arrivals()
+    with stage(tmp_path, wsgi="wsgi.py") as place:
+        place.sandbox.requests._follow = arrivals
+        place.repo.commit({"wsgi.py": WSGI})
+        place.sync()
+        claimed, sent = arrivals.first(), arrivals.first("/mysite/wsgi.py")
+        arrivals.clear()
+
+        assert claimed < sent < perf_counter()
+        assert arrivals.arrived("/mysite/wsgi.py") is None
 
 
 def _counted(cost: Cost) -> tuple[str, dict[str, int], int]:

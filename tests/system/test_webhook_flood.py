@@ -1,39 +1,28 @@
-"""Ten thousand requests from 64 connections, of which a hundred are good."""
+"""Ten thousand requests from 64 connections, of which a hundred are good, and a daemon that takes them."""
 
 import asyncio
-import random
+import signal
+import sqlite3
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from statistics import median
 from time import monotonic
 
 import pytest
+import requests
 
-from tests.system.webhook_server import Served, serving
-from tests.triggers.senders import GOOD, PROOF, Delivery, plain, plain_push
+from deployer.model.order import Order
+from deployer.state import Orders
+from deployer.state.deliveries import DATABASE as DELIVERIES
+from tests.daemon.place import Place, places
+from tests.daemon.running import Running, running
+from tests.system.flood import KINDS, Flood, resident_mb
+from tests.triggers.senders import GOOD
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-CONNECTIONS = 64
-KINDS = {
-    "good": 100,
-    "replayed": 1_700,
-    "renamed": 300,
-    "forged": 3_000,
-    "unsigned": 1_000,
-    "old": 500,
-    "malformed": 1_500,
-    "not http": 400,
-    "lost": 400,
-    "truncated": 700,
-    "oversized": 300,
-    "streamed": 36,
-    "slow head": 32,
-    "slow body": 32,
-}
-"""How many of each; see the methods of the same name."""
 REFUSED = {
     "replayed": {409},
     "renamed": {409},
@@ -50,219 +39,92 @@ REFUSED = {
 }
 MOST_MB = 20.0
 ANSWERED_S = 1.0
-
-
-@dataclass
-class Wire:
-    """One connection, made again when the server has ended it."""
-
-    port: int
-    reader: asyncio.StreamReader | None = None
-    writer: asyncio.StreamWriter | None = None
-
-    async def ask(self, *pieces: bytes, pause_s: float = 0.0) -> int:
-        """Send one request and read the answer's status; 0 when the connection ended without any."""
-        reader, writer = await self._open()
-        answer = asyncio.create_task(self._status(reader))
-        with suppress(ConnectionError):  # it may have answered all the same
-            for piece in pieces:
-                writer.write(piece)
-                await writer.drain()
-                if pause_s:
-                    await asyncio.wait({answer}, timeout=pause_s)
-                if answer.done():
-                    break
-        return await answer
-
-    async def leave(self, piece: bytes) -> None:
-        """Send a beginning, and hang up."""
-        _, writer = await self._open()
-        writer.write(piece)
-        await writer.drain()
-        await self.close()
-
-    async def close(self) -> None:
-        writer, self.reader, self.writer = self.writer, None, None
-        if writer is not None:
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
-
-    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if self.reader is None or self.writer is None or self.reader.at_eof() or self.writer.is_closing():
-            await self.close()
-            self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
-        return self.reader, self.writer
-
-    async def _status(self, reader: asyncio.StreamReader) -> int:
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError):
-            await self.close()
-            return 0
-        fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:] if line)
-        await reader.readexactly(int(fields.get(b"content-length", b"0")))
-        if fields.get(b"connection") == b"close":
-            await self.close()
-        return int(head.split()[1])
-
-
-def head(delivery: Delivery, site: str, *, length: int | None, method: str = "POST") -> bytes:
-    size = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
-    lines = [f"{method} /hooks/{site} HTTP/1.1", "Host: 127.0.0.1", size]
-    lines += [f"{name}: {value}" for name, value in delivery.headers.items()]
-    return "\r\n".join([*lines, "", ""]).encode()
-
-
-def request(delivery: Delivery, site: str) -> bytes:
-    return head(delivery, site, length=len(delivery.body)) + delivery.body
-
-
-@dataclass
-class Flood:
-    """What was sent and what came back."""
-
-    served: Served
-    chance: random.Random = field(default_factory=lambda: random.Random(20_250_101))
-    answers: Counter[tuple[str, int]] = field(default_factory=Counter)
-    good_s: list[float] = field(default_factory=list)
-    accepted: list[tuple[str, Delivery]] = field(default_factory=list)
-    sent: int = 0
-    early_mb: float = 0.0
-
-    async def run(self) -> None:
-        plan = [kind for kind, count in KINDS.items() for _ in range(count)]
-        self.chance.shuffle(plan)
-        first = plan.index("good")
-        plan[0], plan[first] = plan[first], plan[0]
-        waiting = iter(plan)
-        wire = Wire(self.served.port)
-        await self._one(wire, next(waiting))  # there is something to replay then
-        await wire.close()
-        async with asyncio.TaskGroup() as group:
-            for _ in range(CONNECTIONS):
-                group.create_task(self._worker(waiting))
-
-    async def _worker(self, waiting: Iterator[str]) -> None:
-        wire = Wire(self.served.port)
-        for kind in waiting:
-            await self._one(wire, kind)
-        await wire.close()
-
-    async def _one(self, wire: Wire, kind: str) -> None:
-        site = self.chance.choice(list(GOOD))
-        delivery = GOOD[site]()
-        send: Callable[[Wire, str, Delivery], Awaitable[int | None]] = getattr(self, kind.replace(" ", "_"))
-        status = await send(wire, site, delivery)
-        if status is not None:
-            self.answers[kind, status] += 1
-        self.sent += 1
-        if self.sent == 1_000:
-            self.early_mb = self.served.resident_mb()
-
-    async def good(self, wire: Wire, site: str, delivery: Delivery) -> int:
-        began = monotonic()
-        status = await wire.ask(request(delivery, site))
-        self.good_s.append(monotonic() - began)
-        self.accepted.append((site, delivery))
-        return status
-
-    async def replayed(self, wire: Wire, _: str, __: Delivery) -> int:
-        site, delivery = self.chance.choice(self.accepted)
-        return await wire.ask(request(delivery, site))
-
-    async def renamed(self, wire: Wire, _: str, __: Delivery) -> int:
-        """Replayed under another id, which not every service signs."""
-        site, delivery = self.chance.choice(
-            [one for one in self.accepted if one[0] not in {"gitlab", "gitlab-signed"}]
-        )
-        for name in ("X-GitHub-Delivery", "X-Gitea-Delivery", "X-Forgejo-Delivery", "X-Request-UUID"):
-            if name in delivery.headers:
-                delivery = delivery.having({name: f"{self.chance.getrandbits(64):x}"})
-        return await wire.ask(request(delivery, site))
-
-    async def forged(self, wire: Wire, site: str, delivery: Delivery) -> int:
-        wrong = GOOD[site]().headers[PROOF[site]]
-        if site == "gitlab":
-            wrong = wrong[:-1] + "x"
-        return await wire.ask(request(delivery.having({PROOF[site]: wrong}), site))
-
-    async def unsigned(self, wire: Wire, site: str, delivery: Delivery) -> int:
-        bare = delivery.lacking(PROOF[site])
-        if site == "forgejo":
-            bare = bare.lacking("X-Gitea-Signature")
-        return await wire.ask(request(bare, site))
-
-    async def old(self, wire: Wire, _: str, __: Delivery) -> int:
-        return await wire.ask(request(plain(plain_push(), at=1_700_000_000), "hmac"))
-
-    async def malformed(self, wire: Wire, _: str, __: Delivery) -> int:
-        """Signed with the right secret, and no push all the same."""
-        body = self.chance.choice(
-            [b"", b"{", b"[]", b"null", b'{"ref": 7}', b"\xff\xfe", b"[" * 9_000, b'{"ref": "main"'] * 3
-            + [plain_push()]
-        )
-        delivery = plain(body)
-        if not isinstance(body, bytes):
-            delivery = delivery.having({"Content-Type": "text/html"})
-        return await wire.ask(request(delivery, "hmac"))
-
-    async def not_http(self, wire: Wire, _: str, __: Delivery) -> int:
-        noise = b"\x16\x03\x01" + self.chance.randbytes(40).replace(b"\n", b"")
-        return await wire.ask(noise + b"\r\n\r\n")
-
-    async def lost(self, wire: Wire, site: str, delivery: Delivery) -> int:
-        """The wrong address, or the wrong method."""
-        if self.chance.random() < 0.5:
-            return await wire.ask(request(delivery, "nowhere"))
-        return await wire.ask(head(delivery, site, length=0, method="PUT"))
-
-    async def truncated(self, wire: Wire, site: str, delivery: Delivery) -> None:
-        whole = request(delivery, site)
-        await wire.leave(whole[: self.chance.randrange(1, len(whole))])
-
-    async def oversized(self, wire: Wire, site: str, delivery: Delivery) -> int:
-        """It says so at once, and sends some of it."""
-        status = await wire.ask(head(delivery, site, length=2**21), bytes(2**15))
-        await wire.close()
-        return status
-
-    async def streamed(self, wire: Wire, site: str, delivery: Delivery) -> int:
-        """It does not say how long it will be."""
-        chunk = b"8000\r\n" + bytes(2**15) + b"\r\n"
-        status = await wire.ask(head(delivery, site, length=None), *[chunk] * 36)
-        await wire.close()
-        return status
-
-    async def slow_head(self, wire: Wire, site: str, delivery: Delivery) -> int:
-        await wire.close()
-        whole = head(delivery, site, length=len(delivery.body))
-        return await wire.ask(*[whole[i : i + 8] for i in range(0, len(whole), 8)][:40], pause_s=0.3)
-
-    async def slow_body(self, wire: Wire, site: str, delivery: Delivery) -> int:
-        await wire.close()
-        pieces = [delivery.body[i : i + 1] for i in range(60)]
-        return await wire.ask(head(delivery, site, length=len(delivery.body)), *pieces, pause_s=0.3)
+"""Under the flood."""
+ALONE_S = 0.1
 
 
 def test_a_hundred_good_requests_get_through_ten_thousand(tmp_path: Path) -> None:
     assert sum(KINDS.values()) == 10_000
-    with serving(tmp_path) as served:
-        flood = Flood(served)
-        began = monotonic()
-        asyncio.run(flood.run())
-        took_s = monotonic() - began
-        late_mb = served.resident_mb()
+    with places(tmp_path, users=("alice",)) as place:
+        add_sites(place)
+        with frozen(place) as daemon:
+            flood = Flood(daemon)
+            began = monotonic()
+            asyncio.run(flood.run())
+            took_s = monotonic() - began
+            late_mb = resident_mb(daemon)
+            ordered = [event for event in daemon.events("ordered") if event["source"].startswith("webhook ")]
+        waiting = orders_of(place)
 
-        answered = {kind: {status for other, status in flood.answers if other == kind} for kind in REFUSED}
-        slowest_s = max(flood.good_s)
-        figures = (
-            f"{took_s:.1f} s, good {slowest_s * 1000:.0f} ms, {flood.early_mb:.1f} MB, then {late_mb:.1f}; "
-            f"{sorted(flood.answers.items())}"
-        )
-        assert flood.sent == 10_000
-        assert flood.answers["good", 202] == KINDS["good"], figures
-        assert len(served.queued()) == KINDS["good"], figures
-        assert answered == REFUSED, figures
-        assert slowest_s < ANSWERED_S, figures
-        assert late_mb - flood.early_mb < MOST_MB, figures
+    good = Counter(site for site, _ in flood.accepted)
+    answered = {kind: {status for other, status in flood.answers if other == kind} for kind in REFUSED}
+    slowest_s = max(flood.good_s)
+    figures = (
+        f"{took_s:.1f} s, good {slowest_s * 1000:.0f} ms, {flood.early_mb:.1f} MB, then {late_mb:.1f}; "
+        f"{sorted(flood.answers.items())}"
+    )
+    assert flood.sent == 10_000
+    assert flood.answers["good", 202] == KINDS["good"] == good.total(), figures
+    assert remembered(place) == good, figures
+    assert Counter(event["site"] for event in ordered) == good, figures
+    assert [order.site for order in waiting] == sorted(good), "the orders of one site are joined"
+    assert all(source.startswith("webhook ") for order in waiting for source in order.sources)
+    assert {event["order"] for event in ordered} == {order.id for order in waiting}
+    assert answered == REFUSED, figures
+    assert slowest_s < ANSWERED_S, figures
+    assert late_mb - flood.early_mb < MOST_MB, figures
+
+
+def test_a_push_alone_is_on_disk_and_answered_at_once_with_where_to_look(tmp_path: Path) -> None:
+    with places(tmp_path, users=("alice",)) as place:
+        add_sites(place)
+        with frozen(place) as daemon, requests.Session() as session:
+            took_s = []
+            for site, make in GOOD.items():
+                delivery = make()
+                began = monotonic()
+                answer = session.post(
+                    f"{daemon.url}/hooks/{site}", data=delivery.body, headers=delivery.headers, timeout=30
+                )
+                took_s.append(monotonic() - began)
+                assert answer.status_code == 202, answer.text
+                order = answer.json()["deployment"]
+                assert order in [waiting.id for waiting in orders_of(place)]
+                assert session.get(answer.json()["status"], timeout=30).status_code == 200
+                assert daemon.get(f"/api/deployments/{order}")["status"] == "waiting"
+
+    assert median(took_s) < ALONE_S, took_s
+
+
+def add_sites(place: Place) -> None:
+    """One for each kind of sender. Nothing was pushed to them, so that only webhooks order anything."""
+    for site, make in GOOD.items():
+        sent = make()
+        secret = place.folder / f"{site}.secret"
+        secret.touch(0o600)
+        secret.write_text(sent.secret)
+        place.add_site(site)
+        place.more[site] = f'webhook = {{ provider = "{sent.provider}", secret = {{ file = "{secret}" }} }}'
+
+
+@contextmanager
+def frozen(place: Place) -> Iterator[Running]:
+    """A daemon that takes orders and carries none out; it ends well when the block is over."""
+    with running(place) as daemon:
+        assert daemon.command("freeze", "--all", "--message", "a flood").status == 0
+        yield daemon
+        daemon.signal(signal.SIGTERM)
+        assert daemon.process.wait(20) == 0
+
+
+def orders_of(place: Place) -> list[Order]:
+    """What waits on disk, by the name of the site."""
+    with closing(Orders(place.folder / "state")) as orders:
+        return sorted(orders.waiting(), key=lambda order: order.site)
+
+
+def remembered(place: Place) -> Counter[str]:
+    """Site -> how many deliveries it accepted. One whose id is not signed is known by its body as well."""
+    with closing(sqlite3.connect(place.folder / "state" / DELIVERIES)) as db:
+        rows = db.execute("SELECT site, COUNT(*) FROM delivery WHERE name NOT LIKE 'body %' GROUP BY site")
+        return Counter(dict(rows.fetchall()))

@@ -12,18 +12,20 @@ from deployer.errors import ExitStatus, UsageError
 if TYPE_CHECKING:
     from deployer.control_client import Conversation
 
-Every = Annotated[bool, typer.Option("--all", help="Every site of the daemon.")]
+Every = Annotated[bool, typer.Option("--all", help="All sites of the daemon, in place of one.")]
 
 
 def run(*, config: Config = None, verbose: Verbose = False) -> None:
-    """Deploy whatever is pushed, for ever: the daemon, usually under systemd."""
+    """Run the daemon: deploy what is pushed for any site of deployer.toml, until it is stopped."""
     from deployer.cli.running import run as run_daemon
 
     run_daemon(config, verbose=verbose)
 
 
 def cancel(*, config: Config = None, site: SiteName = None) -> None:
-    """Stop the daemon's deployment of a site after the request in flight, and drop what waits."""
+    """Stop the daemon's deployment of a site after the request in flight, and drop what waits. The next push
+    goes on from there.
+    """
     name = _site(config, site)
     answer = _ask(config, {"do": "cancel", "site": name})
     say(f"{name}: cancelled" if answer["cancelled"] else f"{name}: nothing was running or waiting")
@@ -31,26 +33,35 @@ def cancel(*, config: Config = None, site: SiteName = None) -> None:
 
 def freeze(
     *,
-    message: Annotated[str, typer.Option("--message", "-m", help="Why; everybody who looks sees it.")],
+    message: Annotated[
+        str,
+        typer.Option("--message", "-m", metavar="TEXT", help="Why; everybody who looks or pushes sees it."),
+    ],
     config: Config = None,
     site: SiteName = None,
     every: Every = False,
 ) -> None:
-    """Let the daemon's deployments wait until `thaw`; what is asked for meanwhile is kept."""
+    """Let the daemon's deployments wait until `thaw`. What is pushed meanwhile is kept; what is under way
+    goes on.
+    """
     name = None if every else _site(config, site)
     _ask(config, {"do": "freeze", "site": name, "message": message})
     say(f"{name or 'all sites'}: frozen, deployments wait until `deployer thaw`")
 
 
 def thaw(*, config: Config = None, site: SiteName = None, every: Every = False) -> None:
-    """Let the daemon deploy again what waits."""
+    """End a freeze: the daemon deploys what has waited."""
     name = None if every else _site(config, site)
     _ask(config, {"do": "thaw", "site": name})
-    say(f"{name or 'all sites'}: thawed")
+    if still := _frozen(config, name):
+        say(f"{name}: still frozen with all the others, {still}")
+        say("Next: `deployer thaw --all`")
+    else:
+        say(f"{name or 'all sites'}: thawed")
 
 
 def reload(*, config: Config = None) -> None:
-    """Let the daemon read deployer.toml again; a bad one changes nothing, and the log says why."""
+    """Let the daemon read deployer.toml again. A bad one changes nothing, and the daemon's log says why."""
     _ask(config, {"do": "reload"})
     say("asked the daemon to read its configuration again")
 
@@ -59,12 +70,14 @@ def logs(
     *,
     deployment: Annotated[
         str,
-        typer.Option("--deployment", metavar="ID", help="Of the daemon: from a push, a page or `history`."),
+        typer.Option("--deployment", metavar="ID", help="As a push, the status page or `history` names it."),
     ],
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Show what a deployment of the daemon has done so far, and follow it until it has ended."""
+    """Show what a deployment of the daemon has done so far, and follow it to its end. Ctrl-C ends the showing
+    only.
+    """
     from deployer.control_client import conversation
 
     with conversation(_socket(config), {"do": "follow", "deployment": deployment}) as talk:
@@ -119,6 +132,14 @@ def _status_lines(view: dict[str, Any]) -> list[str]:
         shown.append(f"drift     {found} (looked at {drift['checked'][:19]}Z)")
     shown += [f"expires   {item['what']} on {item['on']}: {item['what_to_do']}" for item in view["expiry"]]
     return shown
+
+
+def _frozen(config: Path | None, site: str | None) -> str | None:
+    """Why the site's deployments wait; None: they do not, or no site was named."""
+    if site is None:
+        return None
+    views = _ask(config, {"do": "status"})["sites"]
+    return next((view["frozen"] for view in views if view["name"] == site), None)
 
 
 def _ask(config: Path | None, request: dict[str, Any]) -> dict[str, Any]:

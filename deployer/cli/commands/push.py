@@ -33,21 +33,32 @@ class Hook(StrEnum):
 
 
 def push_target(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="The bare repository.", show_default=False)],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH", help="The bare repository; it is made where it is not there.", show_default=False
+        ),
+    ],
     *,
     config: Config = None,
     site: SiteName = None,
     gate: Annotated[
         Gate | None,
-        typer.Option("--gate", help="deploy: accept a push only once it is live.", show_default=False),
+        typer.Option(
+            "--gate", metavar="deploy", help="Accept a push only once it is live.", show_default=False
+        ),
     ] = None,
     group: Annotated[
         str | None,
-        typer.Option("--group", metavar="GROUP", help="Whose members may push, too.", show_default=False),
+        typer.Option(
+            "--group", metavar="GROUP", help="A group whose members may push, too.", show_default=False
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Put our hooks in place of others.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace hooks of others; a copy stays beside them.")
+    ] = False,
 ) -> None:
-    """Make a bare repository whose `git push` checks, deploys and shows how that goes."""
+    """Make a bare repository to push to: a push is checked, deployed by the daemon, and shown as it goes."""
     from deployer.config import CommandLine, effective
     from deployer.git.push_target import make_target
 

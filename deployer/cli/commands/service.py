@@ -25,14 +25,16 @@ app = typer.Typer(
 User = Annotated[bool, typer.Option("--user", help="Your own systemd (systemctl --user), not the machine's.")]
 Instance = Annotated[
     str | None,
-    typer.Option("--name", metavar="NAME", help="One of several: deployer-NAME.service.", show_default=False),
+    typer.Option(
+        "--name", metavar="NAME", help="One of several instances: deployer-NAME.service.", show_default=False
+    ),
 ]
 Root = Annotated[
     Path | None,
     typer.Option(
         "--root",
         metavar="DIR",
-        help="Work on the files below DIR, and run no systemctl: for images.",
+        help="Work on the units below DIR, as for an image, and run no systemctl.",
         show_default=False,
     ),
 ]
@@ -59,7 +61,7 @@ def install(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the units, write nothing.")] = False,
 ) -> None:
-    """Write the units for this installation of deployer, and start them."""
+    """Write the units that run this installation of deployer as a daemon, and start them."""
     from deployer.cli.installing import prepare
     from deployer.cli.unit_files import Manager, foreign, rivals, unit_folder
     from deployer.service import units
@@ -131,7 +133,7 @@ def _write(
 
 @app.command()
 def uninstall(*, user: User = False, name: Instance = None, root: Root = None) -> None:
-    """Stop the service and remove the units that install wrote; the state stays."""
+    """Stop the service and remove the units that `install` wrote; configuration and state stay."""
     from deployer.cli.installing import unit_name
     from deployer.cli.unit_files import Manager, there, unit_folder
     from deployer.service import Installation, is_ours
@@ -175,7 +177,7 @@ def _kept(folder: Path, installation: "Installation", found: "Mapping[str, str]"
 
 @app.command()
 def status(*, user: User = False, name: Instance = None) -> None:
-    """Say how the units are, and what the daemon knows of its sites."""
+    """Say how the units are, and what the daemon says of its sites. Starts nothing."""
     from deployer.cli.installing import unit_name
     from deployer.cli.unit_files import Manager, there, unit_folder
     from deployer.control_client import ask
