@@ -25,6 +25,9 @@ CONNECT_S = 5.0
 ANSWER_S = 60.0
 """For the first line; an order is on the daemon's disk by then, and so is a commit that is held back."""
 
+LONGEST_ADDRESS = 107
+"""Of `sun_path`, see unix(7)."""
+
 Line = Mapping[str, Any]
 
 
@@ -111,11 +114,24 @@ def _parsed(line: bytes) -> Line | None:
 
 
 @contextmanager
+def reachable(path: Path) -> Iterator[str]:
+    """The path as an address of a Unix socket, which holds 107 bytes: a longer one goes by its folder."""
+    if len(os.fsencode(path)) <= LONGEST_ADDRESS:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+@contextmanager
 def _connected(path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(CONNECT_S)
-        with _failing(path):
-            connection.connect(str(path))
+        with _failing(path), reachable(path) as address:
+            connection.connect(address)
         yield connection
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from deployer.control_client import reachable
 from deployer.daemon.following import follow
 from deployer.daemon.gate import receive
 from deployer.daemon.service import Daemon
@@ -172,8 +173,8 @@ def listen(path: Path, group: str | None) -> socket.socket:
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if path.is_socket():
-        with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
-            probe.connect(str(path))
+        with socket.socket(socket.AF_UNIX) as probe, suppress(OSError), reachable(path) as address:
+            probe.connect(address)
             raise UsageError(
                 f"another daemon listens on {path}",
                 hint="`deployer status` shows it; [daemon] socket and state name others.",
@@ -183,7 +184,8 @@ def listen(path: Path, group: str | None) -> socket.socket:
     try:
         mask = os.umask(0o077)
         try:
-            listening.bind(str(path))
+            with reachable(path) as address:
+                listening.bind(address)
         finally:
             os.umask(mask)
         if group is not None:

@@ -253,3 +253,11 @@ def test_a_second_daemon_of_the_same_state_does_not_start(site: Place) -> None:
         assert second.status == 2
         assert f"process {daemon.process.pid}" in second.err
         assert until(lambda: daemon.site()["live"] is not None)
+
+
+def test_a_state_folder_far_down_has_a_control_socket_all_the_same(site: Place) -> None:
+    deep = site.folder / "/".join(["a-folder-with-a-rather-long-name"] * 4)
+    deep.mkdir(parents=True)
+    site.daemon_keys = f'socket = "{deep}/deployer.sock"'
+    with running(site) as daemon:
+        assert "blog" in daemon.command("status", "--via-daemon").out
