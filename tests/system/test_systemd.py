@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import os
 import re
 import signal
 import socket
@@ -216,6 +217,31 @@ def test_a_daemon_that_hangs_is_restarted_by_the_watchdog(service: Machine) -> N
     assert service.wait_for_another(before)
     said = [str(entry["MESSAGE"]) for entry in service.box.journal(f"UNIT={SERVICE}")]
     assert any("Watchdog timeout" in message for message in said)
+
+
+def test_one_worker_that_hangs_is_enough_for_the_watchdog(service: Machine) -> None:
+    """Its git waits for a ref that never comes, while everything else of the daemon is well."""
+    program = service.box.run("cat", service.command).stdout
+    impatient = "from deployer.daemon import worker\n\nworker.SILENCE_S = 1.0\n"
+    service.box.write(service.command, program.replace("\nfrom", f"\n{impatient}from", 1), mode=0o755)
+    service.box.run("systemctl", "restart", SERVICE)
+    ref = service.repo.path / ".git/refs/heads/main"
+    commit = ref.read_text()
+    before = service.pid()
+    ref.unlink()
+    os.mkfifo(ref)
+    try:
+        service.box.kill(before, signal.SIGUSR1)
+        assert service.wait_for_another(before)
+        said = [str(entry["MESSAGE"]) for entry in service.box.journal(f"_SYSTEMD_UNIT={SERVICE}")]
+    finally:
+        ref.unlink()
+        ref.write_text(commit)
+        service.box.write(service.command, program, mode=0o755)
+        service.box.run("systemctl", "restart", SERVICE)
+
+    assert any('"worker_hangs"' in message and '"blog"' in message for message in said)
+    assert service.push() == 202
 
 
 def test_a_daemon_that_is_killed_is_restarted(service: Machine) -> None:
