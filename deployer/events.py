@@ -38,6 +38,7 @@ def configure(*, level: str = "info", as_json: bool | None = None, stream: TextI
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([structlog.processors.format_exc_info] if structured else []),
             _keep,
             _Filter(_LEVELS[level]),
             renderer,

@@ -89,6 +89,11 @@ class Terminal:
             else:
                 yield each, self._run(each.command)
 
+    @property
+    def _beside(self) -> Path:
+        """What the background commands say on standard error."""
+        return self.folder / ".background"
+
     def _run(self, command: str) -> Answer:
         assert self.shell.stdin is not None
         assert self.shell.stdout is not None
@@ -106,18 +111,20 @@ class Terminal:
                 text = "".join(lines).removesuffix("\n") + "\n".join(said)
                 return Answer(self._as_written(text), int(ended[1]))
             lines.append(line)
-        raise AssertionError(f"the shell ended, or was ended after {LIMIT_S:.0f} s, in: {command}")
+        beside = self._beside.read_text()[-2000:] if self._beside.exists() else ""
+        raise AssertionError(f"the shell ended, or was ended after {LIMIT_S:.0f} s, in: {command}\n{beside}")
 
     def _start(self, each: Typed) -> Answer:
         command = each.command.replace(f"--port {PORT.partition(':')[2]}", "--port 0")
-        process = subprocess.Popen(
-            ["bash", "-c", f"exec {command}"],
-            cwd=self.clone,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        with self._beside.open("ab") as errors:
+            process = subprocess.Popen(
+                ["bash", "-c", f"exec {command}"],
+                cwd=self.clone,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
         self.background.append(process)
         assert process.stdout is not None
         text = "".join(process.stdout.readline() for _ in each.answer.splitlines())

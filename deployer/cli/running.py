@@ -184,7 +184,10 @@ def _web(daemon: Daemon, metrics: Metrics, deliveries: Deliveries, listening: so
         lambda site, words: daemon.post(site, source=words),
         lambda order: f"{daemon.url}/deployments/{order.id}",
     )
-    app = application(daemon, token=_page_token(daemon.machine), metrics=metrics, extra_routes=routes)
+    table = daemon.machine.daemon
+    app = application(
+        daemon, token=_page_token(daemon.machine), metrics=metrics, extra_routes=routes, url=table.url
+    )
     return WebServer(app, listening)
 
 

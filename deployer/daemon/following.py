@@ -48,7 +48,8 @@ def follow(daemon: Daemon, id_: str, *, wait: bool) -> Iterator[Mapping[str, Any
             if order is None and (end is not None or (deployment and deployment.status.is_final)):
                 yield _ended(daemon, id_, end, deployment)
                 return
-            now = _now(daemon, order) if order is not None else last
+            ending = deployment is not None and deployment.status.is_final  # but for the order itself
+            now = last if order is None or ending else _now(daemon, order)
             if now is not None and (now != last or quiet):
                 yield now
                 last = now
