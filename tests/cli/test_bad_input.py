@@ -1,5 +1,6 @@
 """Whatever is wrong: a clear message, the right exit status, and nothing written on the server."""
 
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -121,7 +122,10 @@ def test_without_a_server_it_is_temporary_and_nothing_is_lost(place: Project) ->
     place.commit(GOOD)
     place.sandbox.close()
 
-    ended = place.run("sync", "--json")
+    with socket.socket() as nobody:  # keeps the port: another test's server would answer there otherwise
+        nobody.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        nobody.bind(("127.0.0.1", int(place.sandbox.url.rpartition(":")[2])))
+        ended = place.run("sync", "--json")
 
     assert ended.status == 8, ended.err
     assert '"exit_status": 8' in ended.out
