@@ -46,7 +46,9 @@ def site(start: Start) -> Client:
 
 
 @pytest.mark.parametrize(
-    ("answer", "end"), [("compact", END.strftime("%Y%m%dT%H%M%SZ")), ("iso", END.isoformat())]
+    ("answer", "end"),
+    [("compact", END.strftime("%Y%m%dT%H%M%SZ")), ("iso", END.isoformat())],
+    ids=["compact", "iso"],  # each test process has an END of its own, and all have to name the tests alike
 )
 def test_an_installed_certificate_is_shown_with_its_names_and_end(
     site: Client, answer: str, end: str
