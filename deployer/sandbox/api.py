@@ -7,6 +7,7 @@ method; only then does the endpoint look at the body.
 import asyncio
 import hmac
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
@@ -58,13 +59,9 @@ class Api:
         name = route.endpoint.name if route.endpoint else None
         number = account.journal.begin()
         effect = account.faults.meet(number=number, method=scope["method"], path=path, endpoint=name)
-        wire = Wire(receive, send)
         begun = time.monotonic()
-        try:
-            request = Request(scope, wire.receive)
-            response = await self._respond(request, route, effect)
-            await response(scope, wire.receive, wire.send)
-        finally:
+
+        def write() -> None:
             query = scope["query_string"].decode("latin-1")
             account.journal.write(
                 Entry(
@@ -79,6 +76,14 @@ class Api:
                     fault=effect.name if effect else None,
                 )
             )
+
+        wire = Wire(receive, send, at_end=write)
+        try:
+            request = Request(scope, wire.receive)
+            response = await self._respond(request, route, effect)
+            await response(scope, wire.receive, wire.send)
+        finally:
+            wire.end()
 
     async def _respond(self, request: Request, route: Route, effect: Effect | None) -> Response:
         """The answer, with what a fault makes of it."""
@@ -171,11 +176,17 @@ class Api:
 
 
 class Wire:
-    """Counts what passes on a connection during one request."""
+    """Counts what passes on a connection during one request.
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    `at_end` is called once, just before the last of the answer goes out: whoever has the answer finds the
+    request in the journal.
+    """
+
+    def __init__(self, receive: Receive, send: Send, *, at_end: Callable[[], None]) -> None:
         self._receive = receive
         self._send = send
+        self._at_end = at_end
+        self._ended = False
         self.status: int | None = None
         self.bytes_in = 0
         self.bytes_out = 0
@@ -189,7 +200,14 @@ class Wire:
         if message["type"] == "http.response.start":
             self.status = message["status"]
         self.bytes_out += len(message.get("body", b""))
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.end()
         await self._send(message)
+
+    def end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._at_end()
 
 
 def decoded(raw_path: bytes) -> str:
