@@ -88,6 +88,14 @@ class Interpreters:
                     return interpreter
         return None
 
+    def all(self) -> list[Interpreter]:
+        """Each version that is here, once, the oldest first."""
+        with self._lock:
+            for version in self._names() - self._found.keys():
+                self._found[version] = self._first_that_runs(version)
+            found = [each for each in self._found.values() if each is not None]
+        return sorted(found, key=lambda each: each.version)
+
     def _names(self) -> set[tuple[int, int]]:
         return {version for place in self._places for version in _versions_in(place)}
 
