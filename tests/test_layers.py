@@ -23,6 +23,7 @@ LAYERS = {
     "git": 2,
     "health": 2,
     "pythonanywhere": 2,
+    "release": 2,
     "state": 2,
     "deployment": 3,
     "service": 3,

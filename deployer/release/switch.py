@@ -1,0 +1,477 @@
+"""Serves the newest whole release of this site. Written by `deployer`: changes made here are lost.
+
+The web server imports this file in each of its workers, at every reload. It looks into the record which release
+is wanted. If that one is not there yet, it is built from the archive that was uploaded and from the release it
+is based on, checked file by file, and put in its place by one rename; then its own WSGI file is imported, and
+only then `current` is pointed at it. Whatever goes wrong on the way is written into the report, and the release
+that was live is served as before: nothing that is half there, or broken, takes its place.
+
+    <target>/releases/<id>    one directory for each release, never changed afterwards; beside it the path of
+                              its WSGI file
+    <target>/current          a link to the one that is live
+    <target>/shared           what the site itself writes, linked into each release
+    <record>/manifest.json    what is wanted, written by the deployer
+    <record>/incoming         archives
+    <record>/report.json      what came of it, written here
+
+It needs the standard library of Python 3.6 or newer; no network, no console, no other process. Nothing in an
+archive chooses where it is written: members are named by their digests, paths come from the list, and each path
+is checked before it is used.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import stat
+import sys
+import time
+import traceback
+import zipfile
+import zlib
+
+TARGET = "@TARGET@"
+RECORD = "@RECORD@"
+
+RELEASES = TARGET + "/releases"
+CURRENT = TARGET + "/current"
+SHARED = TARGET + "/shared"
+INCOMING = RECORD + "/incoming"
+PATIENCE_S = 8.0  # for the platform's storage to show what was uploaded; a reload has 20 s in all
+RECORD_PATIENCE_S = 2.0  # for a record that is just being written
+STALE_S = 900.0  # what nobody has touched for so long is a build that was cut off
+PIECE = 1 << 20
+LIST = "release.json"  # in the first archive: what the release consists of
+ID_CHARACTERS = frozenset("0123456789abcdefghijklmnopqrstuvwxyz-")
+
+sys.dont_write_bytecode = True  # a release holds what its commit holds, and nothing else
+
+
+class Unfit(Exception):
+    """The wanted release cannot be served. `kind` is for the deployer, the text for a person."""
+
+    def __init__(self, kind, text):
+        super().__init__(text)
+        self.kind = kind
+
+
+# What is wanted
+
+
+def read_record():
+    """The deployer's record; None when there is none, or none that can be read (it may be half written)."""
+    last = time.time() + RECORD_PATIENCE_S
+    while True:
+        try:
+            with open(RECORD + "/manifest.json", encoding="utf-8") as file:
+                record = json.load(file)
+            return record if isinstance(record, dict) else None
+        except (IOError, ValueError) as error:
+            if getattr(error, "errno", None) == errno.ENOENT or time.time() > last:
+                return None
+            time.sleep(0.05)
+
+
+def order_of(record):
+    """What shall be served: by a deployment that is under way, else as was recorded last; None: not said."""
+    for part in (record.get("pending"), record) if record else ():
+        if part and part.get("release"):
+            order = part["release"]
+            if not is_id(order.get("id")):
+                raise Unfit("order", "the record names no release that could be one: %r" % (order.get("id"),))
+            return order
+    return None
+
+
+def is_id(text):
+    """Whether this can be the name of a release: no slash, no dot, nothing that leads elsewhere."""
+    return isinstance(text, str) and 0 < len(text) <= 100 and ID_CHARACTERS.issuperset(text)
+
+
+def live_release():
+    """The id of the release that `current` points at; None when it points at none that is there."""
+    try:
+        name = os.path.basename(os.readlink(CURRENT))
+    except OSError:
+        return None
+    return name if is_id(name) and os.path.isdir(place_of(name)) else None
+
+
+def place_of(release):
+    return RELEASES + "/" + release
+
+
+# Building
+
+
+def build(order):
+    """Make the release's directory, whole or not at all. Raises Unfit, OSError."""
+    os.makedirs(RELEASES, exist_ok=True)
+    archives = wait_for_archives(order.get("archives") or ())
+    try:
+        wanted = read_list(archives)
+        work = "%s/.building-%s-%d-%d" % (RELEASES, order["id"], os.getpid(), time.time() * 1000)
+        os.mkdir(work)
+        try:
+            fill(work, wanted, archives, order.get("base"))
+            share(work, order["id"], wanted["shared"])
+            os.chmod(work, 0o755)
+            remember_wsgi(order["id"], order["wsgi"])
+            os.rename(work, place_of(order["id"]))
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY) or not os.path.isdir(place_of(order["id"])):
+                raise
+        finally:
+            shutil.rmtree(work, ignore_errors=True)  # another worker was quicker, or something went wrong
+    finally:
+        for archive in archives:
+            archive.close()
+
+
+def remember_wsgi(release, wsgi):
+    """Beside the release: to serve it again must not depend on a record, which may be half written then."""
+    scratch = "%s/.wsgi-%s-%d" % (RELEASES, release, os.getpid())
+    with open(scratch, "w", encoding="utf-8") as file:
+        file.write(wsgi)
+    os.rename(scratch, place_of(release) + ".wsgi")
+
+
+def remembered_wsgi(release):
+    with open(place_of(release) + ".wsgi", encoding="utf-8") as file:
+        return checked_path(file.read())
+
+
+def wait_for_archives(wanted):
+    """Open them. The platform's storage may show the record before it shows what was uploaded before that."""
+    if not wanted:
+        raise Unfit("no-archive", "the release is not there, and no archive of it is named")
+    last = time.time() + PATIENCE_S
+    opened = []
+    for each in wanted:
+        path = INCOMING + "/" + checked_name(each["name"])
+        while not is_whole(path, each):
+            if time.time() > last:
+                raise Unfit("no-archive", "%s is not there as it was sent (%d bytes)" % (path, each["size"]))
+            time.sleep(0.1)
+        try:
+            opened.append(zipfile.ZipFile(path))
+        except zipfile.BadZipFile as error:
+            raise Unfit("damaged", "%s: %s" % (path, error))
+    return opened
+
+
+def is_whole(path, wanted):
+    try:
+        if os.path.getsize(path) != wanted["size"]:
+            return False
+        digest = hashlib.sha256()
+        with open(path, "rb") as file:
+            for piece in iter(lambda: file.read(PIECE), b""):
+                digest.update(piece)
+    except OSError:
+        return False
+    return digest.hexdigest() == wanted["sha256"]
+
+
+def read_list(archives):
+    """Raises Unfit unless it has every key that is used below, with a value of its kind."""
+    try:
+        wanted = json.loads(archives[0].read(LIST).decode("utf-8"))
+        files = [(path, digest, int(mode), source) for path, digest, mode, source in wanted["files"]]
+        links = [(path, goal + "") for path, goal in wanted["links"]]
+        return {"files": files, "links": links, "shared": [path + "" for path in wanted["shared"]]}
+    except (KeyError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise Unfit("damaged", "the archive has no list of a release: %s" % error)
+
+
+def fill(work, wanted, archives, base):
+    """Write every file and link of the list below `work`."""
+    members = {}
+    for archive in archives:
+        for name in archive.namelist():
+            members[name] = archive
+    made = set()
+    for path, digest, mode, source in wanted["files"]:
+        place = place_below(work, path, made)
+        if digest in members:
+            unpack(members[digest], digest, place)
+            os.chmod(place, mode)
+        elif base and is_id(base):
+            reuse("%s/%s" % (place_of(base), checked_path(source or path)), digest, mode, place)
+        else:
+            raise Unfit("damaged", "%s is neither in the archive nor in a release before" % path)
+    for path, goal in wanted["links"]:  # last, so that no file is ever written through one
+        leads = os.path.normpath(os.path.join(os.path.dirname(path), goal))
+        if os.path.isabs(goal) or leads == ".." or leads.startswith("../"):
+            raise Unfit("damaged", "%s would be a link to %s, outside of the release" % (path, goal))
+        os.symlink(goal, place_below(work, path, made))
+
+
+def place_below(work, path, made):
+    """Where a listed path goes, with its directories made. Nothing but this function makes directories."""
+    directory = os.path.dirname(checked_path(path))
+    if directory and directory not in made:
+        os.makedirs("%s/%s" % (work, directory), exist_ok=True)
+        made.add(directory)
+    return "%s/%s" % (work, path)
+
+
+def checked_path(path):
+    parts = path.split("/") if isinstance(path, str) and "\0" not in path else [""]
+    if any(part in ("", ".", "..") for part in parts):
+        raise Unfit("damaged", "the list names %r, which is no path within a release" % (path,))
+    return path
+
+
+def checked_name(name):
+    if not isinstance(name, str) or "/" in name or name.startswith(".") or "\0" in name:
+        raise Unfit("order", "%r is no name of an archive" % (name,))
+    return name
+
+
+def unpack(archive, digest, place):
+    try:
+        size = archive.getinfo(digest).file_size
+        with archive.open(digest) as source, open(place, "xb") as file:
+            found = copy(source, file, size, digest)
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
+        raise Unfit("damaged", "the archive is damaged: %s" % error)
+    if found != digest:
+        raise Unfit("damaged", "a member of the archive is not what it is named after: %s" % digest)
+
+
+def reuse(before, digest, mode, place):
+    """A file of the release before, which is still what it was: a hard link, or a copy where that fails."""
+    try:
+        kept = os.lstat(before)
+        if not stat.S_ISREG(kept.st_mode):
+            raise Unfit("base", "%s is not a file any more" % before)
+        with open(before, "rb") as file:
+            found = copy(file, None, kept.st_size, digest)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EACCES):
+            raise Unfit("base", "%s: %s" % (before, error.strerror))
+        raise
+    if found != digest:
+        raise Unfit("base", "%s was changed on the server" % before)
+    if stat.S_IMODE(kept.st_mode) == mode:
+        try:
+            os.link(before, place)
+            return
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+    with open(before, "rb") as source, open(place, "xb") as file:
+        if copy(source, file, kept.st_size, digest) != digest:
+            raise Unfit("base", "%s was changed on the server" % before)
+    os.chmod(place, mode)
+
+
+def copy(source, file, size, like):
+    """Copy to `file`, where there is one. Returns git's digest of what was read (SHA-1, or SHA-256 like it)."""
+    digest = (hashlib.sha256 if len(like) == 64 else hashlib.sha1)(b"blob %d\0" % size)
+    for piece in iter(lambda: source.read(PIECE), b""):
+        digest.update(piece)
+        if file is not None:
+            file.write(piece)
+    return digest.hexdigest()
+
+
+def share(work, release, paths):
+    """Link what the site itself writes. What it wrote before it had releases is taken over, once.
+
+    The way without releases leads there, too: for the version that still runs, and for one that has none again.
+    """
+    for path in paths:
+        name = checked_path(path.rstrip("/"))
+        kept, flat = "%s/%s" % (SHARED, name), "%s/%s" % (TARGET, name)
+        os.makedirs(os.path.dirname(kept), exist_ok=True)
+        if not os.path.lexists(kept) and os.path.exists(flat) and not os.path.islink(flat):
+            os.rename(flat, kept)
+        if path.endswith("/"):
+            os.makedirs(kept, exist_ok=True)
+        if not os.path.lexists(flat):
+            os.makedirs(os.path.dirname(flat), exist_ok=True)
+            link_to(kept, flat, flat)
+        place = place_below(work, name, set())
+        if os.path.lexists(place):
+            raise Unfit("damaged", "%s is shared, so no commit can ship it" % path)
+        link_to(kept, place, "%s/%s" % (place_of(release), name))
+
+
+def link_to(kept, place, final):
+    """A relative link, as it has to read where it will be in the end; two workers may make the same."""
+    try:
+        os.symlink(os.path.relpath(kept, os.path.dirname(final)), place)
+    except FileExistsError:
+        pass
+
+
+# Handing over
+
+
+def hand_over(directory, wsgi):
+    """Import the application's own WSGI file. Whatever it raises leaves this process as it was before."""
+    path = "%s/%s" % (directory, wsgi)
+    modules, search, environment = set(sys.modules), list(sys.path), dict(os.environ)
+    try:
+        before = os.getcwd()
+    except OSError:  # it was removed
+        before = TARGET
+    try:
+        with open(path, "rb") as file:
+            source = file.read()
+        os.chdir(directory)
+        sys.path.insert(0, directory)
+        names = {"__name__": __name__, "__file__": path, "__builtins__": __builtins__}
+        exec(compile(source, path, "exec"), names)
+        return names["application"]
+    except BaseException:
+        for name in set(sys.modules) - modules:
+            del sys.modules[name]
+        sys.path[:] = search
+        os.environ.clear()
+        os.environ.update(environment)
+        os.chdir(before)
+        raise
+
+
+def point_current_at(release):
+    """One rename: whoever follows the link finds the old release or the new one."""
+    link = "%s/.current-%d" % (TARGET, os.getpid())
+    if os.path.lexists(link):
+        os.unlink(link)
+    os.symlink("releases/" + release, link)
+    os.rename(link, CURRENT)
+
+
+def tidy(order):
+    """Remove releases that nobody will go back to, archives that are unpacked, builds that were cut off."""
+    kept = set(order.get("kept") or ()) | {order["id"], live_release()}
+    now = time.time()
+    for name in os.listdir(RELEASES):
+        path = place_of(name)
+        if name.startswith("."):
+            gone = now - os.lstat(path).st_mtime > STALE_S
+        else:
+            gone = is_id(name) and order.get("kept") is not None and name not in kept
+        if gone:
+            doomed = path if name.startswith(".") else "%s/.gone-%s-%d" % (RELEASES, name, os.getpid())
+            if doomed != path:
+                os.rename(path, doomed)  # it goes at once, however long the rest takes
+                if os.path.exists(path + ".wsgi"):
+                    os.unlink(path + ".wsgi")
+            if os.path.isdir(doomed):
+                shutil.rmtree(doomed, ignore_errors=True)
+            else:
+                os.unlink(doomed)
+    for name in os.listdir(TARGET):
+        if name.startswith(".current-") and now - os.lstat(TARGET + "/" + name).st_mtime > STALE_S:
+            os.unlink(TARGET + "/" + name)
+    for name in os.listdir(INCOMING) if os.path.isdir(INCOMING) else ():
+        if not name.startswith(order["id"]) and now - os.lstat(INCOMING + "/" + name).st_mtime > STALE_S:
+            os.unlink(INCOMING + "/" + name)
+
+
+def report(serving, order, error=None):
+    """What came of it, for the deployer to read. A disk that is full must not keep the site from working."""
+    about = {"release": serving, "pid": os.getpid(), "at": time.time(), "python": sys.version.split()[0]}
+    if error is not None:
+        kind = error.kind if isinstance(error, Unfit) else "disk-full" if is_full(error) else "import"
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        about["error"] = {"kind": kind, "text": str(error) or type(error).__name__, "traceback": text[-4000:]}
+    path = RECORD + "/report.json"
+    try:
+        try:
+            with open(path, encoding="utf-8") as file:
+                said = json.load(file)
+        except (IOError, ValueError):
+            said = {}
+        same = bool(order) and said.get("deployment") == order.get("deployment")
+        workers = [each for each in said.get("workers", ()) if same and each.get("pid") != os.getpid()]
+        said = {
+            "format": 1,
+            "deployment": order.get("deployment") if order else None,
+            "wanted": order["id"] if order else None,
+            "current": live_release(),
+            "releases": sorted(name for name in os.listdir(RELEASES) if is_id(name)),
+            "workers": workers[-15:] + [about],
+        }
+        scratch = "%s.%d" % (path, os.getpid())
+        with open(scratch, "w", encoding="utf-8") as file:
+            json.dump(said, file)
+        os.rename(scratch, path)
+    except OSError:
+        pass
+
+
+def is_full(error):
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def serve_wanted(order, before):
+    """The application of the wanted release, built where it is missing. Raises whatever is wrong with it."""
+    if not os.path.isdir(place_of(order["id"])):
+        try:
+            build(order)
+        except OSError as error:
+            if is_full(error):
+                raise
+            raise Unfit("storage", str(error))
+    application = hand_over(place_of(order["id"]), checked_path(order["wsgi"]))
+    if order["id"] != before:
+        point_current_at(order["id"])
+    return application
+
+
+def serve_live(order, before, error):
+    """The application that was live before. Where there was none, the error is all there is to show."""
+    if before is not None and (order is None or before != order["id"]):
+        return hand_over(place_of(before), remembered_wsgi(before))
+    if before is None and order is not None and order.get("former"):  # the site as it was without releases
+        return hand_over(TARGET, os.path.relpath(RECORD + "/" + checked_name(order["former"]), TARGET))
+    raise error
+
+
+def telling(application, serving, order):
+    """The application, which also tells the deployer which release answers, at an address nobody can guess."""
+    probe = order.get("probe") if order else None
+    if not probe:
+        return application
+    body = json.dumps({"release": serving, "pid": os.getpid()}).encode("ascii")
+
+    def respond(environ, start_response):
+        if environ.get("PATH_INFO") != probe:
+            return application(environ, start_response)
+        kind = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        start_response("200 OK", kind + [("Cache-Control", "no-store")])
+        return [body]
+
+    return respond
+
+
+def serve():
+    """Decide, import, report. Raises what the application raised, where there is nothing else to serve."""
+    before, order = live_release(), None
+    try:
+        order = order_of(read_record())
+        if order is None:
+            raise Unfit("order", "nothing is recorded that could be served")
+        application, serving = serve_wanted(order, before), order["id"]
+    except BaseException as error:
+        print("deployer: %s is not served: %s" % (order and order["id"], error), file=sys.stderr)
+        try:
+            application, serving = serve_live(order, before, error), before
+        finally:
+            report(before, order, error)
+        return telling(application, serving, order)
+    try:
+        tidy(order)
+    except OSError as error:
+        print("deployer: tidying up: %s" % error, file=sys.stderr)
+    report(serving, order)
+    return telling(application, serving, order)
+
+
+application = serve()
