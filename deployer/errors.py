@@ -11,6 +11,7 @@
     └── ApiError                      5  the platform said no and will say no again
         ├── CredentialsRefused        7  401: the token, or the user name it is used with
         ├── NotFound                  5  404, or the 403 that a missing web app gives
+        ├── ConsoleNotStarted         5  412: no browser has opened the console's page yet
         └── Temporary                 8  safe to run again
             ├── RateLimited           8  429, longer than we were willing to wait
             ├── ServerFault           8  5xx
@@ -137,6 +138,10 @@ class NotFound(ApiError):
     """The thing named is not there, or is not ours to see."""
 
 
+class ConsoleNotStarted(ApiError):
+    """412: the console exists, its process does not. A person has to open its page in a browser once."""
+
+
 class Temporary(ApiError):
     """Nothing is wrong that running it again would not cure."""
 
@@ -162,5 +167,6 @@ class NoAnswer(Temporary):
 class OutcomeUnknown(Temporary):
     """A call that must not be repeated was sent, and whether it took effect is not known.
 
-    Raised only for creating calls; the caller settles it by listing and comparing.
+    Raised only for calls that create something, and for typing into a console; the caller settles it by
+    looking: at the list, or at the console's output.
     """

@@ -14,6 +14,10 @@ The words after the opening fence say what a block is; they are not shown to rea
     Commands for make, tried with --dry-run at the top of the repository: the suite is what they would run.
 `pycon`
     Python with its answers. All such blocks of one document are one doctest.
+`python`
+    A whole program, run with the account of a sandbox in its environment. Where it prints the address of a
+    console's page, somebody opens that. It has to end with 0 and to have said something: see
+    `test_docs_programs`.
 `toml pythonanywhere.toml`, `toml deployer.toml`
     A configuration file, loaded as the commands load it.
 `ini PATH`, `sh PATH`
@@ -36,7 +40,7 @@ DOCUMENTS = (
     "CHANGELOG.md",
     *sorted(f"docs/{path.name}" for path in (TOP / "docs").glob("*.md")),
 )
-KINDS = {"console", "console background", "console make", "pycon", "text"}
+KINDS = {"console", "console background", "console make", "pycon", "python", "text"}
 FILES = {"toml", "ini", "sh"}
 """Languages that are followed by the file that the block is, or is taken from."""
 

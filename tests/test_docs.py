@@ -22,10 +22,7 @@ from deployer.model.deployment import Status
 from deployer.model.files import FileEntry
 from deployer.model.manifest import Manifest
 from deployer.model.plan import Plan, Reload, UpdateFile
-from deployer.pythonanywhere import REQUESTS_PER_MINUTE, Budget, PythonAnywhere
-from deployer.pythonanywhere.family import Family
-from deployer.sandbox.families import ENDPOINTS
-from deployer.secret import Secret
+from deployer.pythonanywhere import REQUESTS_PER_MINUTE
 from tests.docs_blocks import (
     DOCUMENTS,
     FILES,
@@ -296,29 +293,3 @@ def test_the_events_are_those_of_the_code() -> None:
 
 def test_the_words_of_the_history_are_those_of_the_code() -> None:
     assert [row[0] for row in rows("docs/events.md", "## The words of the history")] == list(Status)
-
-
-def _documented_calls() -> Iterator[tuple[str, str, str]]:
-    """Endpoint, method and the client's method for it, as docs/api.md has them."""
-    for row in rows("docs/api.md", "## Endpoints"):
-        yield row[0], row[1], row[2]
-
-
-def test_the_api_table_names_every_call_that_the_sandbox_answers() -> None:
-    answered = {(endpoint.name, method) for endpoint in ENDPOINTS for method in endpoint.handlers}
-    assert {(endpoint, method) for endpoint, method, _ in _documented_calls()} == answered
-
-
-def test_the_api_table_names_every_method_of_the_client_and_no_other(tmp_path: Path) -> None:
-    names = {call for _, _, listed in _documented_calls() for call in listed.split(", ") if call != "-"}
-    host = "http://127.0.0.1:9"
-    budget = Budget(host=host, username="alice", directory=tmp_path)
-    with PythonAnywhere(host=host, username="alice", token=Secret("none"), budget=budget) as account:
-        there = {
-            f"{name}.{method}"
-            for name, family in vars(account).items()
-            if isinstance(family, Family) and not name.startswith("_")
-            for method in vars(type(family))
-            if not method.startswith("_")
-        }
-    assert names == there | {"cpu"}

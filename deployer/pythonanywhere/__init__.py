@@ -12,29 +12,41 @@ from deployer.pythonanywhere.budget import REQUESTS_PER_MINUTE, Budget
 from deployer.pythonanywhere.call import RequestDone, Waiting, WaitReason
 from deployer.pythonanywhere.client import PythonAnywhere
 from deployer.pythonanywhere.models import (
+    AlwaysOnTask,
     Certificate,
+    Console,
     CpuUsage,
+    Domain,
+    EnableOutcome,
     EntryType,
     ReloadOutcome,
     StaticFile,
+    StaticHeader,
     Task,
     WebApp,
+    Website,
 )
 from deployer.pythonanywhere.window import time_under_limit
 
 __all__ = [
     "REQUESTS_PER_MINUTE",
+    "AlwaysOnTask",
     "Budget",
     "Certificate",
+    "Console",
     "CpuUsage",
+    "Domain",
+    "EnableOutcome",
     "EntryType",
     "PythonAnywhere",
     "ReloadOutcome",
     "RequestDone",
     "StaticFile",
+    "StaticHeader",
     "Task",
     "WaitReason",
     "Waiting",
     "WebApp",
+    "Website",
     "time_under_limit",
 ]

@@ -83,3 +83,8 @@ def form(fields: Mapping[str, str | bool]) -> Body:
 
 def json_body(value: Mapping[str, Any]) -> Body:
     return Body("application/json", json.dumps(value).encode())
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """The fields that are not None: what is not said is left to the platform."""
+    return {name: value for name, value in fields.items() if value is not None}

@@ -5,18 +5,24 @@ import re
 from collections import Counter
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from deployer.errors import CredentialsRefused, UsageError
 from deployer.model.endpoints import Endpoint
+from deployer.pythonanywhere.always_on import AlwaysOn
 from deployer.pythonanywhere.budget import Budget
 from deployer.pythonanywhere.call import CheckStop, OnRequest, OnWait
-from deployer.pythonanywhere.family import Family, as_object
+from deployer.pythonanywhere.consoles import Consoles
+from deployer.pythonanywhere.domains import Domains
+from deployer.pythonanywhere.family import Access, Family, as_object
 from deployer.pythonanywhere.files import Files
 from deployer.pythonanywhere.models import CpuUsage
 from deployer.pythonanywhere.schedule import Schedule
+from deployer.pythonanywhere.static_headers import StaticHeaders
+from deployer.pythonanywhere.tls import Certificates
 from deployer.pythonanywhere.transport import Transport
-from deployer.pythonanywhere.webapps import TLS, StaticFiles, WebApps
+from deployer.pythonanywhere.webapps import StaticFiles, WebApps
+from deployer.pythonanywhere.websites import Websites
 from deployer.secret import Secret
 
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -65,12 +71,18 @@ class PythonAnywhere:
             on_wait=on_wait,
             check_stop=check_stop,
         )
-        self.files = Files(self._transport, username, read_timeout_s=read_timeout_s)
-        self.webapps = WebApps(self._transport, username, read_timeout_s=read_timeout_s)
-        self.static_files = StaticFiles(self._transport, username, read_timeout_s=read_timeout_s)
-        self.schedule = Schedule(self._transport, username, read_timeout_s=read_timeout_s)
-        self.ssl = TLS(self._transport, username, read_timeout_s=read_timeout_s)
-        self._account = _Account(self._transport, username, read_timeout_s=read_timeout_s)
+        access = Access(self._transport, username, read_timeout_s)
+        self.files = Files(access)
+        self.webapps = WebApps(access)
+        self.static_files = StaticFiles(access)
+        self.static_headers = StaticHeaders(access)
+        self.ssl = Certificates(access)
+        self.consoles = Consoles(access)
+        self.schedule = Schedule(access)
+        self.always_on = AlwaysOn(access)
+        self.websites = Websites(access)
+        self.domains = Domains(access)
+        self._account = _Account(access)
 
     @property
     def requests(self) -> Counter[Endpoint]:
@@ -80,6 +92,12 @@ class PythonAnywhere:
     def cpu(self) -> CpuUsage:
         """Also the cheapest way to see whether the token is right."""
         return self._account.cpu()
+
+    def url(self, path: str) -> str:
+        """The address for a browser of what the API names as a path on its host: a console's page, the link
+        of a shared file, a log.
+        """
+        return urljoin(self.host, path)
 
     def masked(self, text: str) -> str:
         """Other people's words without the token, which they may well quote: a debugging page shows the

@@ -9,13 +9,40 @@ from urllib.parse import quote, urlencode
 from deployer.errors import UsageError
 from deployer.model.endpoints import Endpoint
 
+VERSION_1: Final = frozenset(
+    {
+        Endpoint.WEBSITES,
+        Endpoint.WEBSITE,
+        Endpoint.WEBSITE_RELOAD,
+        Endpoint.DOMAINS,
+        Endpoint.DOMAIN,
+        Endpoint.DOMAIN_SSL,
+    }
+)
+"""What is below /api/v1; everything else is below /api/v0."""
+
 WEB_APP_FAMILY: Final = frozenset(
-    {Endpoint.WEBAPP, Endpoint.RELOAD, Endpoint.SSL, Endpoint.STATIC_FILES, Endpoint.STATIC_FILE}
+    {
+        Endpoint.WEBAPP,
+        Endpoint.RELOAD,
+        Endpoint.ENABLE,
+        Endpoint.DISABLE,
+        Endpoint.SSL,
+        Endpoint.STATIC_FILES,
+        Endpoint.STATIC_FILE,
+        Endpoint.STATIC_HEADERS,
+        Endpoint.STATIC_HEADER,
+        Endpoint.WEBSITE,
+        Endpoint.WEBSITE_RELOAD,
+        Endpoint.DOMAIN,
+        Endpoint.DOMAIN_SSL,
+    }
 )
 """Below one web app: 403 here means that there is no such web app, as the tests of the vendor's client
-pythonanywhere-core have it since July 2025, or 404, as they had it before."""
+pythonanywhere-core have it since July 2025, or 404, as they had it before. Nothing is known of version 1:
+taken to be alike."""
 
-ALLOWANCE: Final = {"consoles/{id}/send_input": 3}
+ALLOWANCE: Final = {Endpoint.CONSOLE_INPUT.value: 3}
 """How many times the general limit a pattern is allowed: 120 against 40 a minute (help page "API")."""
 
 
@@ -25,7 +52,8 @@ def address(username: str, endpoint: Endpoint, **names: str | int) -> str:
     Without that slash the platform redirects, and a redirected POST becomes a GET that does nothing.
     """
     quoted = {key: quote(str(value), safe="") for key, value in names.items()}
-    return f"{_root(username)}{endpoint.value.format_map(quoted)}/"
+    version = "v1" if endpoint in VERSION_1 else "v0"
+    return f"{_root(username, version)}{endpoint.value.format_map(quoted)}/"
 
 
 def file_address(username: str, path: str) -> str:
@@ -33,8 +61,9 @@ def file_address(username: str, path: str) -> str:
     return f"{_root(username)}{Endpoint.FILES_PATH.value}{quote(checked(path), safe='/')}"
 
 
-def tree_address(username: str, path: str) -> str:
-    return f"{address(username, Endpoint.FILES_TREE)}?{urlencode({'path': checked(path)})}"
+def query_address(username: str, endpoint: Endpoint, path: str) -> str:
+    """Of the two endpoints that take a file's path as a parameter."""
+    return f"{address(username, endpoint)}?{urlencode({'path': checked(path)})}"
 
 
 def checked(path: str) -> str:
@@ -55,5 +84,5 @@ def checked(path: str) -> str:
     return path
 
 
-def _root(username: str) -> str:
-    return f"/api/v0/user/{quote(username, safe='')}/"
+def _root(username: str, version: str = "v0") -> str:
+    return f"/api/{version}/user/{quote(username, safe='')}/"

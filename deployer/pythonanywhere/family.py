@@ -1,9 +1,10 @@
 """What the families of endpoints have in common: how they make a call and read its answer."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
-from deployer.errors import NoAnswer
+from deployer.errors import NoAnswer, NotFound
 from deployer.model.endpoints import Endpoint
 from deployer.pythonanywhere import answers
 from deployer.pythonanywhere.answers import JsonObject
@@ -16,11 +17,20 @@ from deployer.pythonanywhere.transport import Transport
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What every family makes its calls with."""
+
+    transport: Transport
+    username: str
+    read_timeout_s: float
+
+
 class Family:
-    def __init__(self, transport: Transport, username: str, *, read_timeout_s: float) -> None:
-        self._transport = transport
-        self._username = username
-        self._read_timeout_s = read_timeout_s
+    def __init__(self, access: Access) -> None:
+        self._transport = access.transport
+        self._username = access.username
+        self._read_timeout_s = access.read_timeout_s
 
     def _call(
         self,
@@ -41,6 +51,14 @@ class Family:
             body=body,
             repeat=repeat,
         )
+
+    def _deleted(self, call: Call) -> bool:
+        """True when it was there. After a lost answer the repetition may find nothing: also done, False."""
+        try:
+            self._transport.call(call, confirmed)
+        except NotFound:
+            return False
+        return True
 
 
 def as_object(parse: Callable[[JsonObject], T]) -> Callable[[Reply], T]:

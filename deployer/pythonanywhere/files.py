@@ -7,10 +7,11 @@ from typing import IO, Any
 from deployer.errors import ApiError, NoAnswer, NotFound, UsageError
 from deployer.model.endpoints import Endpoint
 from deployer.pythonanywhere import answers
-from deployer.pythonanywhere.body import Body, upload
+from deployer.pythonanywhere.answers import JsonObject
+from deployer.pythonanywhere.body import Body, json_body, upload
 from deployer.pythonanywhere.call import Call
-from deployer.pythonanywhere.endpoints import file_address, tree_address
-from deployer.pythonanywhere.family import Family, confirmed
+from deployer.pythonanywhere.endpoints import checked, file_address, query_address
+from deployer.pythonanywhere.family import Family, as_object
 from deployer.pythonanywhere.models import EntryType
 from deployer.pythonanywhere.reply import Reply
 
@@ -64,11 +65,7 @@ class Files(Family):
 
         After a lost answer the repetition may find nothing: also done, and False.
         """
-        try:
-            self._transport.call(self._path_call("DELETE", path), confirmed)
-        except NotFound:
-            return False
-        return True
+        return self._deleted(self._path_call("DELETE", path))
 
     def list_directory(self, path: str) -> Mapping[str, EntryType]:
         """One level, dot-files included, sorted by name. Raises ApiError when it is a file."""
@@ -81,18 +78,39 @@ class Files(Family):
         included is not known: see the help page "API" and the vendor's command `pa path tree`.
         Raises NotFound when it does not exist, another ApiError when it is not a directory.
         """
-        call = Call(
-            method="GET",
-            endpoint=Endpoint.FILES_TREE,
-            address=tree_address(self._username, path),
-            read_timeout_s=self._read_timeout_s,
-        )
         try:
-            return self._transport.call(call, _paths)
+            return self._transport.call(self._query_call("GET", Endpoint.FILES_TREE, path), _paths)
         except ApiError as error:
             if error.status == 400 and error.message.endswith(" does not exist"):
                 raise NotFound(error.message, status=400) from None
             raise
+
+    def share(self, path: str) -> str:
+        """Let everybody read it who has the link: a path on the host, the same one when shared already."""
+        body = json_body({"path": checked(path)})
+        call = self._call("POST", Endpoint.FILES_SHARING, body=body)
+        return self._transport.call(call, as_object(_link))
+
+    def shared(self, path: str) -> str | None:
+        """The link, as `share` gives it; None when it is not shared."""
+        try:
+            return self._transport.call(
+                self._query_call("GET", Endpoint.FILES_SHARING, path), as_object(_link)
+            )
+        except NotFound:
+            return None
+
+    def unshare(self, path: str) -> bool:
+        """The link ends. False when the platform says that there was none, which it may not do."""
+        return self._deleted(self._query_call("DELETE", Endpoint.FILES_SHARING, path))
+
+    def _query_call(self, method: str, endpoint: Endpoint, path: str) -> Call:
+        return Call(
+            method=method,
+            endpoint=endpoint,
+            address=query_address(self._username, endpoint, path),
+            read_timeout_s=self._read_timeout_s,
+        )
 
     def _path_call(self, method: str, path: str, body: Body | None = None) -> Call:
         return Call(
@@ -102,6 +120,13 @@ class Files(Family):
             read_timeout_s=self._read_timeout_s,
             body=body,
         )
+
+
+def _link(data: JsonObject) -> str:
+    link = data.get("url")
+    if not isinstance(link, str) or not link:
+        raise NoAnswer("a link was due, and no url came")
+    return link
 
 
 def _check_file(reply: Reply) -> None:

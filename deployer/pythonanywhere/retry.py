@@ -45,6 +45,6 @@ def final_error(
         return OutcomeUnknown(
             f"{message}; whether it took effect is not known",
             status=error.status,
-            hint="Look at what is there before it is sent again: a second one would be made.",
+            hint="Look at what is there before it is sent again: it would be done twice.",
         )
     return type(error)(message, status=error.status, hint=error.hint)

@@ -1,10 +1,11 @@
 """Scheduled tasks. Times are UTC."""
 
-from deployer.errors import NotFound
+from typing import Any
+
 from deployer.model.endpoints import Endpoint
-from deployer.pythonanywhere.body import json_body
+from deployer.pythonanywhere.body import given, json_body
 from deployer.pythonanywhere.call import Repeat
-from deployer.pythonanywhere.family import Family, as_object, as_objects, confirmed
+from deployer.pythonanywhere.family import Family, as_object, as_objects
 from deployer.pythonanywhere.models import Task
 
 
@@ -28,16 +29,12 @@ class Schedule(Family):
 
         Each call adds one, also the same again. Raises OutcomeUnknown: look into `list`.
         """
-        fields = {
-            "command": command,
-            "interval": interval,
-            "minute": minute,
-            "hour": hour,
-            "enabled": enabled,
-            "description": description,
-        }
-        given = {key: value for key, value in fields.items() if value is not None}
-        call = self._call("POST", Endpoint.SCHEDULE, body=json_body(given), repeat=Repeat.NEVER)
+        body = json_body(_fields(command, interval, minute, hour, description, enabled=enabled))
+        call = self._call("POST", Endpoint.SCHEDULE, body=body, repeat=Repeat.NEVER)
+        return self._transport.call(call, as_object(Task.from_json))
+
+    def get(self, id: int) -> Task:  # noqa: A002 - the platform's name
+        call = self._call("GET", Endpoint.SCHEDULE_ITEM, id=id)
         return self._transport.call(call, as_object(Task.from_json))
 
     def update(self, id: int, **changes: str | int | bool | None) -> Task:  # noqa: A002 - the platform's name
@@ -45,10 +42,35 @@ class Schedule(Family):
         call = self._call("PATCH", Endpoint.SCHEDULE_ITEM, id=id, body=json_body(changes))
         return self._transport.call(call, as_object(Task.from_json))
 
+    def replace(
+        self,
+        id: int,  # noqa: A002 - the platform's name
+        *,
+        command: str,
+        interval: str,
+        minute: int,
+        hour: int | None = None,
+        enabled: bool = True,
+        description: str | None = None,
+    ) -> Task:
+        """Everything anew; `hour` as in `create`."""
+        body = json_body(_fields(command, interval, minute, hour, description, enabled=enabled))
+        call = self._call("PUT", Endpoint.SCHEDULE_ITEM, id=id, body=body)
+        return self._transport.call(call, as_object(Task.from_json))
+
     def delete(self, id: int) -> bool:  # noqa: A002 - the platform's name
         """True when it was there."""
-        try:
-            self._transport.call(self._call("DELETE", Endpoint.SCHEDULE_ITEM, id=id), confirmed)
-        except NotFound:
-            return False
-        return True
+        return self._deleted(self._call("DELETE", Endpoint.SCHEDULE_ITEM, id=id))
+
+
+def _fields(
+    command: str, interval: str, minute: int, hour: int | None, description: str | None, *, enabled: bool
+) -> dict[str, Any]:
+    return given(
+        command=command,
+        interval=interval,
+        minute=minute,
+        hour=hour,
+        enabled=enabled,
+        description=description,
+    )

@@ -1,23 +1,15 @@
-"""Web apps, their static files and their certificates. Most changes take effect at the next reload."""
+"""Web apps and their static files. Most changes take effect at the next reload."""
 
-from typing import Final
-
-from deployer.errors import ApiError, NotFound
+from deployer.errors import ApiError
 from deployer.model.endpoints import Endpoint
 from deployer.pythonanywhere.body import form, json_body
 from deployer.pythonanywhere.call import Repeat
 from deployer.pythonanywhere.family import Family, as_object, as_objects, confirmed
-from deployer.pythonanywhere.models import Certificate, ReloadOutcome, StaticFile, WebApp
-from deployer.secret import Secret
-
-RELOAD_TIMEOUT_S: Final = 90.0
-"""The platform itself waits 20 s for the first request (help page "Error reloading web app"), after the old
-workers have finished theirs."""
-LETSENCRYPT_TIMEOUT_S: Final = 180.0
-"""How long it takes is not known; the certificate authority is asked meanwhile."""
+from deployer.pythonanywhere.models import EnableOutcome, ReloadOutcome, StaticFile, WebApp
+from deployer.pythonanywhere.reload import Reloading
 
 
-class WebApps(Family):
+class WebApps(Reloading):
     """A web app that is not there raises NotFound, for 404 and 403 alike; `list` settles which it is."""
 
     def list(self) -> tuple[WebApp, ...]:
@@ -43,13 +35,14 @@ class WebApps(Family):
         call = self._call("PATCH", Endpoint.WEBAPP, domain=domain, body=form(changes))
         return self._transport.call(call, as_object(WebApp.from_json))
 
+    def replace(self, domain: str, **fields: str | bool) -> WebApp:
+        """Which fields a PUT needs is not known: prefer `update`, or send all that `get` has."""
+        call = self._call("PUT", Endpoint.WEBAPP, domain=domain, body=form(fields))
+        return self._transport.call(call, as_object(WebApp.from_json))
+
     def delete(self, domain: str) -> bool:
         """True when it was there. Files stay."""
-        try:
-            self._transport.call(self._call("DELETE", Endpoint.WEBAPP, domain=domain), confirmed)
-        except NotFound:
-            return False
-        return True
+        return self._deleted(self._call("DELETE", Endpoint.WEBAPP, domain=domain))
 
     def reload(self, domain: str) -> ReloadOutcome:
         """Restart the workers and wait for them. Not repeated here: each repetition restarts them again.
@@ -57,20 +50,27 @@ class WebApps(Family):
         OK does not mean that the app works, and Temporary (a time-out, a 5xx) does not mean that it does
         not: ask the site.
         """
-        call = self._call(
-            "POST",
-            Endpoint.RELOAD,
-            domain=domain,
-            repeat=Repeat.CALLERS_CHOICE,
-            read_timeout_s=RELOAD_TIMEOUT_S,
-        )
+        return self._reload(Endpoint.RELOAD, domain)
+
+    def enable(self, domain: str) -> EnableOutcome:
+        """Put the site on the web. AT_LIMIT: the platform refused, and nothing tells whether it is on.
+
+        Raises the refusal where the web app itself says that it is off.
+        """
         try:
-            self._transport.call(call, confirmed)
+            self._transport.call(self._call("POST", Endpoint.ENABLE, domain=domain), confirmed)
         except ApiError as error:
-            if error.status == 409 and "cname_error" in error.message:
-                return ReloadOutcome.NO_CNAME
-            raise
-        return ReloadOutcome.OK
+            if error.status != 400 or "cannot create any more" not in error.message:
+                raise
+            enabled = self.get(domain).enabled
+            if enabled is False:
+                raise
+            return EnableOutcome.ON if enabled else EnableOutcome.AT_LIMIT
+        return EnableOutcome.ON
+
+    def disable(self, domain: str) -> None:
+        """Take the site off the web; nothing of it is lost. A reload fails until it is enabled again."""
+        self._transport.call(self._call("POST", Endpoint.DISABLE, domain=domain), confirmed)
 
 
 class StaticFiles(Family):
@@ -86,53 +86,20 @@ class StaticFiles(Family):
         call = self._call("POST", Endpoint.STATIC_FILES, domain=domain, body=body, repeat=Repeat.NEVER)
         return self._transport.call(call, as_object(StaticFile.from_json))
 
+    def get(self, domain: str, id: int) -> StaticFile:  # noqa: A002 - the platform's name
+        call = self._call("GET", Endpoint.STATIC_FILE, domain=domain, id=id)
+        return self._transport.call(call, as_object(StaticFile.from_json))
+
     def update(self, domain: str, id: int, **changes: str) -> StaticFile:  # noqa: A002 - the platform's name
         """`url` and `path`, or one of them."""
         call = self._call("PATCH", Endpoint.STATIC_FILE, domain=domain, id=id, body=json_body(changes))
         return self._transport.call(call, as_object(StaticFile.from_json))
 
+    def replace(self, domain: str, id: int, *, url: str, path: str) -> StaticFile:  # noqa: A002 - the platform's name
+        body = json_body({"url": url, "path": path})
+        call = self._call("PUT", Endpoint.STATIC_FILE, domain=domain, id=id, body=body)
+        return self._transport.call(call, as_object(StaticFile.from_json))
+
     def delete(self, domain: str, id: int) -> bool:  # noqa: A002 - the platform's name
         """True when it was there."""
-        try:
-            self._transport.call(self._call("DELETE", Endpoint.STATIC_FILE, domain=domain, id=id), confirmed)
-        except NotFound:
-            return False
-        return True
-
-
-class TLS(Family):
-    """The certificate of a custom domain."""
-
-    def get(self, domain: str) -> Certificate:
-        """What a custom domain without a certificate answers is not known; 404 and 403 raise NotFound."""
-        call = self._call("GET", Endpoint.SSL, domain=domain)
-        return self._transport.call(call, as_object(Certificate.from_json))
-
-    def upload(self, domain: str, *, certificate: str, private_key: Secret) -> None:
-        """Both PEM, the chain in one text, the key not encrypted."""
-        # The help page names other parameters and says itself that they are wrong.
-        body = json_body({"cert": certificate, "private_key": private_key.reveal()})
-        self._transport.call(self._call("POST", Endpoint.SSL, domain=domain, body=body), confirmed)
-
-    def letsencrypt(self, domain: str) -> None:
-        """Have the platform get a certificate and renew it; the domain must point at the platform already.
-
-        Not repeated here: the certificate authority counts attempts.
-        """
-        call = self._call(
-            "POST",
-            Endpoint.SSL,
-            domain=domain,
-            body=json_body({"cert_type": "letsencrypt-auto-renew"}),
-            repeat=Repeat.CALLERS_CHOICE,
-            read_timeout_s=LETSENCRYPT_TIMEOUT_S,
-        )
-        self._transport.call(call, confirmed)
-
-    def delete(self, domain: str) -> bool:
-        """True when there was one."""
-        try:
-            self._transport.call(self._call("DELETE", Endpoint.SSL, domain=domain), confirmed)
-        except NotFound:
-            return False
-        return True
+        return self._deleted(self._call("DELETE", Endpoint.STATIC_FILE, domain=domain, id=id))

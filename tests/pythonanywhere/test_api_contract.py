@@ -31,36 +31,9 @@ from deployer.pythonanywhere import (
 from deployer.sandbox import Effect, Fault, Sandbox, SandboxOptions, Switches
 from deployer.secret import Secret
 from tests.pythonanywhere.certificates import self_signed
+from tests.pythonanywhere.names import DOMAIN, HOME
 
-HOME = "/home/alice"
-DOMAIN = "alice.pythonanywhere.com"
 NO_LIMIT = Switches(rate_limit="off")
-
-
-@pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
-    with Sandbox(SandboxOptions(data=tmp_path / "data", plan="paid", switches=NO_LIMIT)) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def budget(sandbox: Sandbox, tmp_path: Path) -> Iterator[Budget]:
-    budget = Budget(host=sandbox.url, username="alice", requests_per_minute=0, directory=tmp_path)
-    yield budget
-    budget.close()
-
-
-@pytest.fixture
-def account(sandbox: Sandbox, budget: Budget) -> Iterator[PythonAnywhere]:
-    token = Secret(sandbox.token)
-    with PythonAnywhere(host=sandbox.url, username="alice", token=token, budget=budget) as account:
-        yield account
-
-
-@pytest.fixture
-def domain(account: PythonAnywhere) -> str:
-    account.webapps.create(DOMAIN, "3.12")
-    return DOMAIN
 
 
 def test_cpu_seconds_are_read(account: PythonAnywhere) -> None:

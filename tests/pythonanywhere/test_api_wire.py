@@ -6,9 +6,7 @@ import ssl
 import time
 import traceback
 import tracemalloc
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,37 +25,13 @@ from deployer.model.endpoints import Endpoint
 from deployer.pythonanywhere import Budget, PythonAnywhere, ReloadOutcome, RequestDone, Waiting, WaitReason
 from deployer.secret import Secret
 from tests.pythonanywhere.certificates import self_signed
+from tests.pythonanywhere.names import DOMAIN, TOKEN, Connect
 from tests.pythonanywhere.scripted_server import DROP, HANG, Answer, ScriptedServer, answer
 
-TOKEN = "0123456789abcdef0123456789abcdef01234567"
-DOMAIN = "alice.pythonanywhere.com"
 HTML = b"<!doctype html><html><head><title>Down for\n maintenance</title></head><body>Soon</body></html>"
 NO_PERMISSION = b'{"detail":"You do not have permission to perform this action."}'
 HTML_PAGE = answer(200, HTML, "text/html; charset=utf-8")
 OK = answer(200, b'{"status":"OK"}')
-Connect = Callable[..., PythonAnywhere]
-
-
-@pytest.fixture
-def connect(tmp_path: Path) -> Iterator[Connect]:
-    """Clients of the given server, closed at the end; by default they try everything once only."""
-    made: list[PythonAnywhere] = []
-
-    def to(host: str, **options: Any) -> PythonAnywhere:
-        budget = Budget(host=host, username="alice", requests_per_minute=0, directory=tmp_path)
-        settings: dict[str, Any] = {
-            "username": "alice",
-            "token": Secret(TOKEN),
-            "budget": budget,
-            "patience_s": 0.0,
-        }
-        made.append(PythonAnywhere(host=host, **(settings | options)))
-        return made[-1]
-
-    yield to
-    for client in made:
-        client.close()
-        client.budget.close()
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ import pytest
 
 from deployer.pythonanywhere import PythonAnywhere
 from deployer.secret import Secret
-
-TOKEN = "0123456789abcdef0123456789abcdef01234567"
+from tests.pythonanywhere.names import TOKEN
 
 
 @pytest.mark.parametrize(
