@@ -102,7 +102,8 @@ class Api:
         """What the endpoint says, or why it is not asked."""
         if route.endpoint is None or route.params is None:
             return page(404, "The requested URL was not found. /_sandbox/ says what there is.")
-        if route.lacks_slash and self._account.switches.missing_slash == "redirect":
+        redirects = self._account.switches.missing_slash == "redirect"
+        if route.lacks_slash and redirects and request.method not in route.endpoint.unslashed:
             query = f"?{request.url.query}" if request.url.query else ""
             return RedirectResponse(f"{request.url.path}/{query}", 301)
         try:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from deployer.sandbox.account import Account
+from deployer.sandbox.consoles import control as consoles
 from deployer.sandbox.faults import EFFECTS, Fault
 from deployer.sandbox.replies import RefusalError, detail, page
 from deployer.sandbox.switches import Switches
@@ -30,6 +31,10 @@ class Control:
             "faults": {"GET": self._list_faults, "POST": self._add_fault, "DELETE": self._clear_faults},
             "requests": {"GET": self._list_requests, "DELETE": self._forget_requests},
             "switches": {"GET": self._show_switches, "PATCH": self._switch},
+            "rotate-logs": {"POST": self._rotate_logs},
+            "clock": {"GET": self._show_clock, "POST": self._advance},
+            "loaded-consoles": {"POST": self._load_console},
+            "shared-consoles": {"POST": self._share_console, "DELETE": self._unshare_consoles},
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,10 +65,15 @@ class Control:
             "plan": account.options.plan,
             "disk": {"used_bytes": account.disk.used_bytes, "quota_bytes": account.disk.quota_bytes},
             "api": f"/api/v0/user/{account.user}/",
+            "https": account.https_url,
             "control": {
                 "GET /_sandbox/requests?since=N": "the API requests seen after number N; DELETE counts anew",
                 "POST /_sandbox/faults": "make requests fail; GET lists the faults, DELETE ends them",
                 "PATCH /_sandbox/switches": "choose between readings of what is not public; GET lists them",
+                "POST /_sandbox/rotate-logs": "rotate the logs of all sites now, as every midnight does",
+                "POST /_sandbox/clock": "put the account's clock forward by advance_s seconds; GET reads it",
+                "POST /_sandbox/loaded-consoles": "start the console of that id, as opening its page does",
+                "POST /_sandbox/shared-consoles": "a console of a user's, shared with this one; DELETE: none",
             },
             "fault": {
                 "fields": [each.name for each in dataclasses.fields(Fault)],
@@ -111,6 +121,34 @@ class Control:
         except ValueError as error:
             raise detail(400, str(error)) from error
         return _indented(_plain(self._account.switches))
+
+    async def _rotate_logs(self, request: Request) -> Response:  # noqa: ARG002 - as every handler here
+        account = self._account
+        return _indented({"rotated": await account.threads.run(account.log_rotation.rotate)})
+
+    async def _show_clock(self, request: Request) -> Response:  # noqa: ARG002 - as every handler here
+        return _indented({"now": self._account.clock.now().isoformat(timespec="seconds")})
+
+    async def _advance(self, request: Request) -> Response:
+        step = await _json(request)
+        seconds = step.get("advance_s") if isinstance(step, dict) and len(step) == 1 else None
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            raise detail(400, 'an object with seconds, such as {"advance_s": 60}')
+        try:
+            self._account.clock.advance(seconds)
+        except ValueError as error:
+            raise detail(400, str(error)) from error
+        return await self._show_clock(request)
+
+    async def _load_console(self, request: Request) -> Response:
+        return _indented(await consoles.load(self._account, await _json(request)), 201)
+
+    async def _share_console(self, request: Request) -> Response:
+        return _indented(consoles.share(self._account, await _json(request)), 201)
+
+    async def _unshare_consoles(self, request: Request) -> Response:  # noqa: ARG002 - as every handler here
+        consoles.unshare_all(self._account)
+        return Response(status_code=204)
 
 
 async def _json(request: Request) -> Any:

@@ -22,7 +22,7 @@ MAX_LINKS = 40  # as Linux: more links than this in one path are a loop
 
 # What a new account's home holds, by the fixtures of the vendor's client pythonanywhere-core.
 HOME_FILES = {
-    ".bashrc": "# ~/.bashrc: read by bash when it starts in a console.\n",
+    ".bashrc": "# ~/.bashrc: read by bash when it starts in a console.\nPS1='\\A \\w \\$ '\n",
     ".gitconfig": "[push]\n\tdefault = simple\n",
     ".profile": "# ~/.profile: read by login shells.\n",
     ".vimrc": "syntax on\n",

@@ -51,6 +51,7 @@ class Endpoint:
     handlers: Mapping[str, Handler]
     version: str = "v0"
     limit: int = REQUESTS_PER_WINDOW
+    unslashed: tuple[str, ...] = ()  # methods that are known to work without the final slash
 
     @cached_property
     def regex(self) -> re.Pattern[str]:

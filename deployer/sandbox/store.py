@@ -1,4 +1,4 @@
-"""What the account has set up, kept in SQLite: web apps, mappings, tasks, certificates.
+"""What the account has set up, kept in SQLite: web apps, mappings, tasks.
 
 Each thing is one JSON document with a number, because the families of endpoints share nothing else. Numbers
 are never used twice, not even after a deletion. A write is on disk, as far as the death of this process goes,
@@ -16,7 +16,7 @@ SCHEMA = """
     CREATE TABLE IF NOT EXISTS record (
         id       INTEGER PRIMARY KEY AUTOINCREMENT,
         kind     TEXT NOT NULL,
-        owner    TEXT NOT NULL,     -- the domain that a mapping or certificate belongs to, else ''
+        owner    TEXT NOT NULL,     -- the domain that a mapping belongs to, else ''
         body     TEXT NOT NULL,
         revision INTEGER NOT NULL   -- grows with every write to any record: orders by last change
     );

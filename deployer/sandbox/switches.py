@@ -100,6 +100,9 @@ class Switches:
     webapp_paths: Literal["unchecked", "must-exist"] = _open(
         "unchecked", "Must the directories that a web app is given exist?"
     )
+    webapp_expiry: Literal["free", "always", "never"] = _open(
+        "free", "Which accounts' web apps have an expiry date?"
+    )
     webapp_put_requires: Literal["python_version", "everything", "nothing"] = _open(
         "python_version", "Which fields must a PUT of a web app carry?"
     )
@@ -107,10 +110,19 @@ class Switches:
         "moved", "Deleting a web app backs its WSGI file up: is the original gone afterwards?"
     )
     deleted_webapp_mappings: Literal["dropped", "kept"] = _open(
-        "dropped", "Do static mappings come back when the domain is created again?"
+        "dropped", "Do static mappings and headers come back when the domain is created again?"
     )
     deleted_webapp_logs: Literal["kept", "removed"] = _open(
         "kept", "What becomes of the logs of a deleted web app?"
+    )
+    disabled_site: Literal[404, 403, 503] = _open(
+        404, "The status of the page that visitors of a disabled web app get."
+    )
+    disabled_webapps_count: bool = _open(
+        False, "Is a disabled web app one of those that the account may have, when another is created?"
+    )
+    log_rotation: Literal["empty-file", "nothing"] = _open(
+        "empty-file", "What a rotated log leaves in its place: an empty one, or nothing before the next line?"
     )
 
     # Reload.
@@ -137,6 +149,34 @@ class Switches:
         "id", "Which mapping comes first in lists and for the server, and does an update move it?"
     )
 
+    # Static headers.
+    static_header_value: Literal["string", "object"] = _open(
+        "string", "What a static header's value may be: text only, or a JSON object as well?"
+    )
+    static_headers_reach: Literal["static-files", "everything"] = _open(
+        "static-files",
+        "Do static headers come with static files only, or with the application's answers too?",
+    )
+
+    # Sharing.
+    unshare_unshared: Literal[204, 404] = _open(
+        204, "The status of the end of sharing for a path that is not shared."
+    )
+    share_directories: Literal["accepted", "refused"] = _open(
+        "accepted", "Can a directory be shared? A comment in pypawapi says so."
+    )
+
+    # Websites and domains of version 1.
+    missing_website: Literal[404, 403] = _open(
+        404, "The status for a website or domain of version 1 that does not exist."
+    )
+    website_webapp_id: Literal["integer", "string"] = _open(
+        "integer", "Is a website's `webapp.id` a number, as in the help page's example, or a string?"
+    )
+    new_website_hidden_s: float = _open(
+        0.0, "For how many seconds does a new website answer 404 (help page ASGICommandLine)?"
+    )
+
     # Schedule.
     task_refusal: Literal[403, 400] = _open(
         403, "The status where a plan has no tasks or no hourly ones; one task too many is always 403."
@@ -148,6 +188,40 @@ class Switches:
         "free", "Which accounts' tasks have an expiry date?"
     )
     task_can_enable: bool = _open(False, "What `can_enable` says; its meaning is not public.")
+    task_overlap: Literal["starts", "skipped"] = _open(
+        "starts", "A task's time comes while its last run goes on: is it started a second time?"
+    )
+    deleted_task: Literal["goes-on", "killed"] = _open(
+        "goes-on", "What becomes of the process of a task that is deleted while it runs?"
+    )
+
+    # Always-on tasks.
+    always_on_refusal: Literal[403, 400] = _open(
+        403, "The status where a plan has no always-on tasks, or no more of them."
+    )
+    always_on_change: Literal["restarts", "waits"] = _open(
+        "restarts", "Does another command start by itself, or only when the running one ends?"
+    )
+
+    # Consoles.
+    console_limit: Literal["403-html", "400-json", "200-empty"] = _open(
+        "403-html", "What creating one console too many answers."
+    )
+    console_executable: Literal["optional", "required"] = _open(
+        "optional", "Can a console be created without an `executable`, as bash?"
+    )
+    console_name: Literal["numbered", "null"] = _open(
+        "numbered", "The name of a console that nobody gave one: like `Bash console 7`, or null?"
+    )
+    unstarted_output: Literal["412", "empty"] = _open(
+        "412", "Is the output of a console that was not started refused, or empty?"
+    )
+    ended_console: Literal["not-started", "last-output"] = _open(
+        "not-started", "When its program has ended, is a console as before the start, or is its output kept?"
+    )
+    deleted_console: Literal[204, 404] = _open(
+        204, "The status of deleting a console: one old client expects 404 of a successful deletion."
+    )
 
     # TLS.
     missing_certificate: Literal["not-found", "empty"] = _open(
@@ -156,8 +230,11 @@ class Switches:
     not_after: Literal["compact", "iso"] = _open(
         "compact", "How a certificate's end is written: 20180824T171623Z or 2018-08-24T17:16:23+00:00."
     )
+    certificate_activation: Literal["reload", "at-once"] = _open(
+        "reload", "Is an installed certificate served from the next reload on, or at once?"
+    )
     letsencrypt: Literal["issued", "pending", "failing"] = _open(
-        "issued", "How asking for a Let's Encrypt certificate goes."
+        "issued", "How asking for a Let's Encrypt certificate goes, and its renewal."
     )
 
     def __post_init__(self) -> None:

@@ -295,7 +295,7 @@ def test_the_site_finds_the_token_and_the_api_in_its_environment(api: Client) ->
     told = f'" ".join(__import__("os").environ[name] for name in ({names}))'
     api.upload(WSGI, SAYING.replace('b"{word}"', f"({told}).encode()").encode())
     api.post(f"{APP}reload/")
-    address = api.sandbox.url.removeprefix("http://")
+    address = api.sandbox.https_url.removeprefix("https://")
     assert visit(api).text == f"{api.sandbox.token} {address} pythonanywhere.com"
 
 
@@ -394,3 +394,18 @@ def test_a_site_with_any_number_of_hanging_visitors_can_be_reloaded(api: Client)
         until(lambda: log.read_text().count("reload of") > reloads)
         api.upload("/home/alice/released")
         assert reloading.recv(15) == b"HTTP/1.1 200 OK"
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "length"),
+    [("GET", "204 No Content", None), ("GET", "304 Not Modified", None), ("HEAD", "200 OK", "1000")],
+)
+def test_answers_without_a_body_pass(api: Client, method: str, status: str, length: str | None) -> None:
+    api.create_webapp()
+    headers = [("Content-Length", length)] if length else []
+    answering = f"    start_response({status!r}, {headers})\n    return []\n"
+    api.upload(WSGI, f"def application(environ, start_response):\n{answering}".encode())
+    api.post(f"{APP}reload/")
+    answer = api.session.request(method, f"{api.sandbox.url}/", headers={"Host": DOMAIN}, timeout=30)
+    assert (f"{answer.status_code} {answer.reason}", answer.content) == (status, b"")
+    assert answer.headers.get("Content-Length") == length

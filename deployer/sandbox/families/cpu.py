@@ -1,6 +1,6 @@
 """`cpu/`: how much of the day's CPU time is used."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 
 from starlette.responses import Response
 
@@ -13,12 +13,14 @@ async def show(call: Call) -> Response:
 
     The time of the reset has no zone (fixtures of pythonanywhere-core); that it is UTC is a guess.
     """
-    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    account = call.account
+    today = account.clock.today()
+    before_it_ran = account.options.cpu_used_s if today == account.clock.began else 0.0
     return reply(
         {
-            "daily_cpu_limit_seconds": call.account.options.limits.cpu_seconds_a_day,
-            "next_reset_time": datetime.combine(tomorrow, time()).isoformat(),
-            "daily_cpu_total_usage_seconds": call.account.options.cpu_used_s,
+            "daily_cpu_limit_seconds": account.options.limits.cpu_seconds_a_day,
+            "next_reset_time": datetime.combine(today + timedelta(days=1), time()).isoformat(),
+            "daily_cpu_total_usage_seconds": round(before_it_ran + account.commands.used_s, 6),
         }
     )
 

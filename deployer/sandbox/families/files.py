@@ -180,7 +180,7 @@ def _reload_after(call: Call, path: str) -> None:
     sites, switches = call.account.sites, call.switches
     webapp = sites.of_wsgi_file(path)
     if webapp and switches.wsgi_upload == "reloads":
-        sites.reload_later(webapp.body["domain_name"], switches.wsgi_upload_delay_s, switches.static_order)
+        sites.reload_later(webapp.body["domain_name"], switches.wsgi_upload_delay_s)
 
 
 ENDPOINTS = (

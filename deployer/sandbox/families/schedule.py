@@ -1,21 +1,21 @@
-"""`schedule/`: tasks that run daily or hourly, in UTC.
+"""`schedule/`: tasks that run daily or hourly, in UTC; `scheduling` runs them.
 
 Texts and shapes are those of the API's help page and of the fixtures of pythonanywhere-core.
 """
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from starlette.responses import Response
 
+from deployer.sandbox.account import Account
 from deployer.sandbox.endpoint import Call, Endpoint
 from deployer.sandbox.fields import Boolean, Choice, Kind, Number, Text
 from deployer.sandbox.replies import NOT_FOUND, RefusalError, detail, refusal, reply
+from deployer.sandbox.scheduling import TASK, log_path
 from deployer.sandbox.store import Record
 
-TASK = "task"
 FIELDS: Mapping[str, Kind] = {
     "interval": Choice(choices=("daily", "hourly")),
     "command": Text(blank=False),
@@ -27,7 +27,7 @@ FIELDS: Mapping[str, Kind] = {
 REQUIRED = ("interval", "command", "minute")
 NEW = {"enabled": True, "description": "", "hour": None}
 LIMIT_REACHED = "You have reached your maximum number of scheduled tasks"
-LIFETIME = timedelta(days=28)  # until a free account's task has to be extended; the real length is not public
+LIFETIME = timedelta(weeks=4)  # until a task has to be extended (the platform's blog, no. 129)
 
 
 async def show_all(call: Call) -> Response:
@@ -38,8 +38,10 @@ async def create(call: Call) -> Response:
     values = _settled(call, NEW, await call.fields(FIELDS, required=REQUIRED))
     _check_plan(call, values, count=len(call.account.store.all(TASK)) + 1)
     if _expires(call):
-        values["expiry"] = (datetime.now(UTC).date() + LIFETIME).isoformat()
-    return reply(_shown(call, call.account.store.add(TASK, values)), 201)
+        values["expiry"] = expiry_from_now(call.account)
+    task = call.account.store.add(TASK, values)
+    call.account.timetable.put(task)
+    return reply(_shown(call, task), 201)
 
 
 async def show(call: Call) -> Response:
@@ -55,15 +57,24 @@ async def change(call: Call) -> Response:
 
 
 async def delete(call: Call) -> Response:
-    call.account.store.remove(_task_of(call))
+    """Whether the platform then kills what runs of the task is not public: a switch."""
+    task = _task_of(call)
+    call.account.store.remove(task)
+    call.account.timetable.drop(task.id)
     return Response(status_code=204)
+
+
+def expiry_from_now(account: Account) -> str:
+    return (account.clock.today() + LIFETIME).isoformat()
 
 
 async def _update(call: Call, *, required: tuple[str, ...]) -> Response:
     task = _task_of(call)
     values = _settled(call, task.body, await call.fields(FIELDS, required=required))
     _check_plan(call, values, count=0)
-    return reply(_shown(call, call.account.store.change(task, values)))
+    changed = call.account.store.change(task, values)
+    call.account.timetable.put(changed)
+    return reply(_shown(call, changed))
 
 
 def _task_of(call: Call) -> Record:
@@ -114,7 +125,7 @@ def _shown(call: Call, task: Record) -> dict[str, Any]:
         "description": body["description"],
         "expiry": body.get("expiry"),
         "enabled": body["enabled"],
-        "logfile": f"/user/{user}/files/var/log/{_log_name(task)}",
+        "logfile": f"/user/{user}/files{log_path(task)}",
         "extend_url": f"/user/{user}/schedule/task/{task.id}/extend",
         "interval": body["interval"],
         "hour": body["hour"],
@@ -128,14 +139,6 @@ def _printable_time(body: Mapping[str, Any]) -> str:
     if body["interval"] == "hourly":
         return f"{body['minute']:02} minutes past"
     return f"{body['hour']:02}:{body['minute']:02}"
-
-
-def _log_name(task: Record) -> str:
-    """As `tasklog-126708-daily-at-1600-echo_foo.log`; how an hourly task's is called is not public."""
-    body = task.body
-    at = f"{body['minute']:02}" if body["hour"] is None else f"{body['hour']:02}{body['minute']:02}"
-    slug = re.sub(r"\W+", "_", body["command"]).strip("_")[:50]
-    return f"tasklog-{task.id}-{body['interval']}-at-{at}-{slug}.log"
 
 
 ENDPOINTS = (

@@ -15,7 +15,7 @@ REQUIRED = ("url", "path")
 
 
 async def show_all(call: Call) -> Response:
-    mappings = call.account.sites.mappings(webapp_of(call), call.switches.static_order)
+    mappings = call.account.sites.mappings(webapp_of(call))
     return reply([_shown(each) for each in mappings])
 
 

@@ -3,8 +3,8 @@
 import urllib.parse
 
 from deployer.sandbox.hosting import pages
+from deployer.sandbox.hosting.exchange import Answer
 from deployer.sandbox.hosting.model import SiteRequest, SiteResponse
-from deployer.sandbox.hosting.worker import Answer
 
 # Of one connection (RFC 9110, 7.6.1), so never the application's to send.
 HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}

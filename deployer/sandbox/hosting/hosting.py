@@ -22,7 +22,8 @@ class UnknownSiteError(LookupError):
 class SiteHosting:
     """Runs and serves web apps. Thread-safe; sites do not wait for each other. Domains in any case.
 
-    `environment` is what each application's process has beside HOME, USER, PATH and the like.
+    `environment` is what each application's process has beside HOME, USER, PATH and the like; `workers` is
+    how many processes each site has.
     """
 
     def __init__(
@@ -34,9 +35,10 @@ class SiteHosting:
         limits: Limits = DEFAULT_LIMITS,
         isolation: Isolation = "auto",
         interpreters: Interpreters | None = None,
+        workers: int = 1,
     ) -> None:
         self._hosts = Hosts(
-            disk, Enclosure(disk, isolation), interpreters or Interpreters(), dict(environment)
+            disk, Enclosure(disk, isolation), interpreters or Interpreters(), dict(environment), workers
         )
         self._limits = limits
         self._ping_limit_s = ping_limit_s
@@ -48,11 +50,18 @@ class SiteHosting:
         """Put the configuration in force; the worker starts with the first visitor."""
         self._site_for(site).adopt(site)
 
+    def start(self, site: SiteConfig) -> None:
+        """Put the configuration in force, and start the workers without asking them anything.
+
+        Raises IsolationError as `reload` does.
+        """
+        self._site_for(site).start(site)
+
     def reload(self, site: SiteConfig) -> None:
-        """Put the configuration in force, replace the worker, and send one request to "/".
+        """Put the configuration in force, replace the workers, and send one request to "/".
 
         A broken site is no error, as on the platform. Raises ReloadTimeout when that request takes too long
-        (the new worker stays), and IsolationError where isolation="namespace" cannot be had.
+        (the new workers stay), and IsolationError where isolation="namespace" cannot be had.
         """
         self._site_for(site).reload(site, self._ping_limit_s)
 

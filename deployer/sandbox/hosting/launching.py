@@ -33,6 +33,7 @@ class Hosts:
     enclosure: Enclosure
     interpreters: Interpreters
     environment: Mapping[str, str]
+    workers: int  # of each site
 
 
 def prepare(config: SiteConfig, logs: SiteLogs, hosts: Hosts) -> Prepared:

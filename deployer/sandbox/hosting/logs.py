@@ -29,14 +29,14 @@ class SiteLogs:
         self._append("error", f"{stamp},{int(now % 1 * 1000):03d}: {text}")
 
     def access(self, request: SiteRequest, response: SiteResponse) -> None:
-        """One line in the combined format of the common web servers."""
+        self.visit(request, response.status, len(response.body))
+
+    def visit(self, request: SiteRequest, status: int, size: int) -> None:
+        """One line in the combined format of the common web servers; `size` is that of the answer's body."""
         when = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime())
         line = _quoted(f"{request.method} {request.target} HTTP/1.1")
         referer, agent = (_quoted(request.header(name) or "-") for name in ("referer", "user-agent"))
-        size = len(response.body)
-        self._append(
-            "access", f"{request.client} - - [{when}] {line} {response.status} {size} {referer} {agent}"
-        )
+        self._append("access", f"{request.client} - - [{when}] {line} {status} {size} {referer} {agent}")
 
     def _append(self, kind: str, line: str) -> None:
         with self.real(kind).open("a", encoding="utf-8", errors="backslashreplace") as log:

@@ -1,6 +1,7 @@
 """What the API's half of the sandbox and the hosting half tell each other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 
 class ReloadTimeout(Exception):
@@ -12,6 +13,21 @@ class ReloadTimeout(Exception):
 
 class IsolationError(Exception):
     """Sites were to run in the account's own view of the machine, and this machine does not allow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaticHeader:
+    """A header that answers for addresses below a URL prefix get."""
+
+    url: str
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    username: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +42,10 @@ class SiteConfig:
     force_https: bool
     static_mappings: tuple[tuple[str, str], ...]  # (url, account path), in order of id
     wsgi_path: str
+    static_headers: tuple[StaticHeader, ...] = ()  # in order of id
+    headers_reach: Literal["static-files", "everything"] = "static-files"
+    login: Login | None = None  # who may see the site; None: everybody
+    disabled: int | None = None  # the status of the only page of a disabled site; None: it is enabled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +55,7 @@ class SiteRequest:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     client: str  # address
+    secure: bool | None = None  # None: unknown, `x-forwarded-proto` says
 
     def header(self, name: str) -> str:
         """The first header of that name in any case, or ""."""
@@ -47,7 +68,9 @@ class SiteRequest:
 
     @property
     def is_secure(self) -> bool:
-        """The sandbox's one port stands for the site's HTTPS port, unless the request says otherwise."""
+        """What is unknown is HTTPS, unless the request says otherwise."""
+        if self.secure is not None:
+            return self.secure
         return self.header("x-forwarded-proto").lower() != "http"
 
 

@@ -18,6 +18,15 @@ def bad_request() -> SiteResponse:
     return page(400, "Bad request", "This address means nothing.")
 
 
+def login_wanted(realm: str) -> SiteResponse:
+    challenge = ("WWW-Authenticate", f'Basic realm="{realm}", charset="UTF-8"')
+    return page(401, "Log in", "This site is protected by a password.", challenge)
+
+
+def disabled(status: int) -> SiteResponse:
+    return page(status, "Disabled", "The owner of this site has disabled it. Its files and settings stay.")
+
+
 def forbidden() -> SiteResponse:
     return page(403, "Forbidden", "There is a directory here, and it has no index.html.")
 

@@ -3,9 +3,10 @@
 The Python that the web app names runs this file, 3.6 to 3.14, so it is a single file, imports the standard
 library only and keeps to the syntax of 3.6.
 
-The sandbox sends each request as a socket of its own through the control socket, and they are answered one after
-the other: a free account has one worker. Both ways one line of JSON comes first and the body after it. The end of
-the control socket asks this process to finish the request at hand and leave.
+The sandbox sends each request as a socket of its own through the control socket, which all workers of the site
+read from, each when it is free. Whoever takes a request says so in a line of JSON, reads the request, a line of
+JSON and the body, and answers in the same way. The end of the control socket asks this process to finish the
+request at hand and leave.
 """
 
 import array
@@ -34,9 +35,10 @@ FRESH_S = 2.0  # two writes of one source within its bytecode's resolution of a 
 class StampedFile(io.RawIOBase):
     """A log that begins each line with the time, in UTC, as the platform's logs do."""
 
-    def __init__(self, descriptor: int, stamp: Callable[[], str]) -> None:
+    def __init__(self, descriptor: int, path: str, stamp: Callable[[], str]) -> None:
         super().__init__()
         self._descriptor = descriptor
+        self._path = path
         self._stamp = stamp
         self._at_line_start = True
 
@@ -51,6 +53,7 @@ class StampedFile(io.RawIOBase):
         for line in bytes(data).splitlines(True):
             stamped.append(self._stamp().encode() + line if self._at_line_start else line)
             self._at_line_start = line.endswith(b"\n")
+        keep_log(self._descriptor, self._path)  # also for threads that print while no request comes
         os.write(self._descriptor, b"".join(stamped))
         return len(data)
 
@@ -64,21 +67,25 @@ def error_stamp() -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now)) + ",%03d: " % (now % 1 * 1000)
 
 
-def open_logs() -> None:
+def open_logs(server_log: str, error_log: str) -> None:
     """Standard output goes to the server log and standard error to the error log: both are open already."""
-    for name, descriptor, stamp in (("stdout", STDOUT, server_stamp), ("stderr", STDERR, error_stamp)):
-        log: Any = StampedFile(descriptor, stamp)
+    outputs = (("stdout", STDOUT, server_log, server_stamp), ("stderr", STDERR, error_log, error_stamp))
+    for name, descriptor, path, stamp in outputs:
+        log: Any = StampedFile(descriptor, path, stamp)
         setattr(sys, name, io.TextIOWrapper(log, "utf-8", "backslashreplace", line_buffering=True))
 
 
 def keep_log(descriptor: int, path: str) -> None:
-    """People delete logs through the API: from the next request on, the file of that name is written again."""
+    """Logs are rotated, and people delete them through the API: go on in the file that now has the name."""
     try:
         if os.path.samestat(os.fstat(descriptor), os.stat(path)):
             return
     except FileNotFoundError:
         pass
-    fresh = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o664)
+    try:
+        fresh = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o664)
+    except OSError:
+        return  # no folder for it: a line in a lost file is better than an application that cannot print
     os.dup2(fresh, descriptor)
     os.close(fresh)
 
@@ -202,14 +209,14 @@ class FileWrapper:
         return iter(lambda: self._file.read(self._block_size), b"")
 
 
-def wsgi_variables(scheme: str, body: bytes) -> Dict[str, Any]:
+def wsgi_variables(scheme: str, body: bytes, workers: int) -> Dict[str, Any]:
     return {
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scheme,
         "wsgi.input": io.BytesIO(body),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": False,
-        "wsgi.multiprocess": False,
+        "wsgi.multiprocess": workers > 1,
         "wsgi.run_once": False,
         "wsgi.file_wrapper": FileWrapper,
     }
@@ -226,14 +233,16 @@ def answer(application: Optional[Application], environ: Dict[str, Any]) -> Tuple
     return {"status": status, "headers": headers}, body
 
 
-def serve(connection: socket.socket, application: Optional[Application]) -> None:
+def serve(connection: socket.socket, application: Optional[Application], worker: int, workers: int) -> None:
     with connection.makefile("rwb") as stream:
+        stream.write(json.dumps({"worker": worker}).encode() + b"\n")
+        stream.flush()
         line = stream.readline()
         if not line.endswith(b"\n"):
             return  # the sandbox gave up waiting for its turn
         request = json.loads(line.decode())
         body = stream.read(request["size"])
-        environ = dict(request["environ"], **wsgi_variables(request["scheme"], body))
+        environ = dict(request["environ"], **wsgi_variables(request["scheme"], body, workers))
         head, content = answer(application, environ)
         head["size"] = len(content)
         stream.write(json.dumps(head).encode() + b"\n" + content)
@@ -254,7 +263,7 @@ def main() -> None:
     die_with_sandbox(settings["lifeline"])
     keep_from_children(settings["lifeline"], settings["control"])
     os.close(settings["script"])
-    open_logs()
+    open_logs(settings["server_log"], settings["error_log"])
     cache_settled_sources_only()
     sys.argv[:] = ["uwsgi"]
     sys.path[0] = os.path.dirname(settings["wsgi_file"])
@@ -268,7 +277,7 @@ def main() -> None:
         keep_log(STDERR, settings["error_log"])
         with connection:
             try:
-                serve(connection, application)
+                serve(connection, application, settings["worker"], settings["workers"])
             except OSError:
                 pass  # nobody waits for this answer any more
 

@@ -1,28 +1,23 @@
-"""One worker: a process that runs a web app and answers one request after the other.
+"""One worker: a process that runs a web app, and what it is started with.
 
-See `runner.py` for the other side of the sockets.
+See `runner.py` for what it does and `workers.py` for how requests come to it.
 """
 
 import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from deployer.sandbox.hosting.enclosure import Enclosure
 
 RUNNER = Path(__file__).with_name("runner.py")
 REAP_LIMIT_S = 10.0  # after SIGKILL a process ends at once; longer means that the machine is in trouble
-
-
-class WorkerEndedError(Exception):
-    """The process ended before it had answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,26 +35,22 @@ class Launch:
     shown_error_log: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    failure: str  # "": none; "broken": no application; "exception": it raised
-    status: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """Which of a site's workers this is, and where it takes requests from."""
+
+    worker: int
+    workers: int
+    control: int  # descriptor of their end of the socket
 
 
 class Worker:
-    """Thread-safe, but meant for one request at a time: others wait in the socket while their limit runs."""
+    """Thread-safe."""
 
     def __init__(
-        self,
-        process: subprocess.Popen[bytes],
-        control: socket.socket,
-        lifeline: int,
-        on_end: Callable[[int, int], None],
+        self, process: subprocess.Popen[bytes], lifeline: int, on_end: Callable[[int, int], None]
     ) -> None:
         self._process = process
-        self._control = control
         self._lifeline = lifeline
         self._on_end = on_end
         self._reaping = threading.Lock()
@@ -68,25 +59,24 @@ class Worker:
         self._reaper.start()
 
     @classmethod
-    def start(cls, launch: Launch, enclosure: Enclosure, on_end: Callable[[int, int], None]) -> Self:
+    def start(
+        cls, launch: Launch, post: Post, enclosure: Enclosure, on_end: Callable[[int, int], None]
+    ) -> Self:
         """Start the process; it imports the application while this returns. Raises OSError.
 
         `on_end` is called with pid and exit status (negative: the signal) from a thread of its own.
         """
         with contextlib.ExitStack() as theirs:
-            control, their_control = socket.socketpair()
-            theirs.enter_context(their_control)
             their_lifeline, lifeline = os.pipe()
             theirs.callback(os.close, their_lifeline)
             script = theirs.enter_context(RUNNER.open("rb")).fileno()
-            given = {"control": their_control.fileno(), "lifeline": their_lifeline, "script": script}
+            given = {"control": post.control, "lifeline": their_lifeline, "script": script}
             try:
-                process = _spawn(launch, enclosure, given)
+                process = _spawn(launch, post, enclosure, given)
             except BaseException:
-                control.close()
                 os.close(lifeline)
                 raise
-        return cls(process, control, lifeline, on_end)
+        return cls(process, lifeline, on_end)
 
     @property
     def pid(self) -> int:
@@ -96,28 +86,9 @@ class Worker:
     def alive(self) -> bool:
         return not self._ended.is_set()
 
-    def ask(self, environ: Mapping[str, str], scheme: str, body: bytes, *, limit_s: float) -> Answer:
-        """One request. Raises WorkerEndedError, and TimeoutError after the limit (the worker works on)."""
-        ours, theirs = socket.socketpair()
-        with ours:
-            ours.settimeout(limit_s)
-            try:
-                with theirs:
-                    socket.send_fds(self._control, [b"."], [theirs.fileno()])
-                head = json.dumps({"environ": environ, "scheme": scheme, "size": len(body)}).encode()
-                ours.sendall(head + b"\n" + body)
-                with ours.makefile("rb") as stream:
-                    return _read_answer(stream.readline(), stream.read)
-            except TimeoutError:
-                raise
-            except OSError as error:
-                raise WorkerEndedError(str(error)) from error
-
-    def finish(self, mercy_s: float) -> None:
-        """Let the running request end and the process leave; kill it when that takes longer than this."""
-        with contextlib.suppress(OSError):
-            self._control.shutdown(socket.SHUT_RDWR)
-        if not self._ended.wait(mercy_s):
+    def wait(self, limit_s: float) -> None:
+        """Until it has left by itself and that is dealt with; it is killed when that takes longer."""
+        if not self._ended.wait(limit_s):
             self.kill()
         self._reaper.join()
 
@@ -134,15 +105,17 @@ class Worker:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             status = self._process.wait()
-            self._control.close()
             os.close(self._lifeline)
             self._ended.set()
         self._on_end(self._process.pid, status)
 
 
-def _spawn(launch: Launch, enclosure: Enclosure, given: Mapping[str, int]) -> subprocess.Popen[bytes]:
+def _spawn(
+    launch: Launch, post: Post, enclosure: Enclosure, given: Mapping[str, int]
+) -> subprocess.Popen[bytes]:
     logs = {"server_log": launch.shown_server_log, "error_log": launch.shown_error_log}
-    settings = json.dumps({**given, **logs, "wsgi_file": launch.wsgi_file})
+    place = {"worker": post.worker, "workers": post.workers}
+    settings = json.dumps({**given, **logs, **place, "wsgi_file": launch.wsgi_file})
     run = [launch.interpreter, f"/dev/fd/{given['script']}", settings]
     with launch.server_log.open("ab") as stdout, launch.error_log.open("ab") as stderr:
         return subprocess.Popen(
@@ -155,14 +128,3 @@ def _spawn(launch: Launch, enclosure: Enclosure, given: Mapping[str, int]) -> su
             pass_fds=tuple(given.values()),
             start_new_session=True,  # a Ctrl-C at the sandbox's terminal is the sandbox's to answer
         )
-
-
-def _read_answer(line: bytes, read: Callable[[int], bytes]) -> Answer:
-    if not line.endswith(b"\n"):
-        raise WorkerEndedError("no answer")
-    head: dict[str, Any] = json.loads(line)
-    body = read(head["size"])
-    if len(body) != head["size"]:
-        raise WorkerEndedError("half an answer")
-    headers = tuple((name, value) for name, value in head.get("headers", ()))
-    return Answer(head.get("failure", ""), head.get("status", ""), headers, body)
