@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deployer.sandbox.hosting import AccountCommands
-from deployer.sandbox.hosting.commands import SYSTEM_PATH
+from deployer.sandbox.hosting.environment import SYSTEM_PATH
 from deployer.sandbox.hosting.interpreters import Interpreter
 
 SYSTEM_PROGRAMS = ("bash", "mysql", "pypy3")  # beside the Pythons, what clients are seen to ask for

@@ -15,10 +15,10 @@ from typing import IO, TypeAlias
 
 from deployer.sandbox.disk import AccountDisk, OutsideAccountError
 from deployer.sandbox.hosting.enclosure import Enclosure
+from deployer.sandbox.hosting.environment import account_environment
 from deployer.sandbox.hosting.interpreters import Interpreters
 
 SCRIPT = Path(__file__).with_name("attend.py")
-SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 DEFAULT_PYTHON = (3, 13)  # what plain `python` is in the platform's newest system image
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -135,24 +135,6 @@ class AccountCommands:
         self._used_s: dict[date, float] = {}
         self._closed = False
 
-    def environment(self, *, virtualenv: str = "", extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Nothing of the machine's own environment; TZ because the platform's servers live in UTC."""
-        user, tools = self.disk.username, str(self._tools)
-        own = {
-            "HOME": self.enclosure.shown(self.disk.home),
-            "USER": user,
-            "LOGNAME": user,
-            "USERNAME": user,
-            "SHELL": "/bin/bash",
-            "LANG": "C.UTF-8",
-            "TZ": "UTC",
-            "PATH": f"{tools}:{SYSTEM_PATH}",
-        }
-        if virtualenv:
-            own["VIRTUAL_ENV"] = virtualenv
-            own["PATH"] = f"{virtualenv}/bin:{own['PATH']}"
-        return own | self._environment | dict(extra or {})
-
     def start(
         self,
         command: Sequence[str],
@@ -190,7 +172,12 @@ class AccountCommands:
                     stdin=stdin,
                     stdout=stdout,
                     stderr=stderr,
-                    env=self.environment(extra=environment),
+                    env=account_environment(
+                        self.disk,
+                        self.enclosure,
+                        self._environment | {"SHELL": "/bin/bash"} | dict(environment or {}),
+                        tools=str(self._tools),
+                    ),
                     cwd=None if self.enclosure.support.enclosed else shown,
                     pass_fds=(their_lifeline, their_report),
                     start_new_session=True,  # a Ctrl-C at the sandbox's terminal is the sandbox's to answer

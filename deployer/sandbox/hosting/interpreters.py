@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 PROBE_LIMIT_S = 20.0  # a version manager's stand-in script may be slow; one that hangs is none
@@ -53,6 +54,12 @@ def probe(executable: Path) -> Interpreter | None:
         )
     except (OSError, subprocess.SubprocessError, ValueError, LookupError, TypeError):
         return None
+
+
+@lru_cache(maxsize=256)
+def probed_once(executable: Path) -> Interpreter | None:
+    """For the machine's own Pythons, which stay what they are while this process runs."""
+    return probe(executable)
 
 
 def standard_places() -> tuple[Path, ...]:
@@ -102,7 +109,7 @@ class Interpreters:
     def _first_that_runs(self, version: tuple[int, int]) -> Interpreter | None:
         name = f"python{version[0]}.{version[1]}"
         for place in self._places:
-            interpreter = probe(place / name) if (place / name).exists() else None
+            interpreter = probed_once(place / name) if (place / name).exists() else None
             if interpreter is not None and interpreter.minor == version and not interpreter.is_copy:
                 return interpreter
         return None

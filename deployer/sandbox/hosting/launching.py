@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 from deployer.sandbox.disk import AccountDisk, OutsideAccountError
 from deployer.sandbox.hosting.enclosure import Enclosure
+from deployer.sandbox.hosting.environment import account_environment
 from deployer.sandbox.hosting.interpreters import Interpreter, Interpreters, probe
 from deployer.sandbox.hosting.logs import SiteLogs
 from deployer.sandbox.hosting.model import SiteConfig
 from deployer.sandbox.hosting.worker import Launch
-
-SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 class NoInterpreterError(Exception):
@@ -53,7 +52,7 @@ def prepare(config: SiteConfig, logs: SiteLogs, hosts: Hosts) -> Prepared:
         keep=interpreter.prefixes,
         wsgi_file=shown(config.wsgi_path),
         directory=_directory(config, hosts, notes),
-        environment=_environment(hosts, virtualenv=place),
+        environment=account_environment(hosts.disk, hosts.enclosure, hosts.environment, virtualenv=place),
         server_log=logs.real("server"),
         error_log=logs.real("error"),
         shown_server_log=shown(logs.account_path("server")),
@@ -117,21 +116,3 @@ def _directory(config: SiteConfig, hosts: Hosts, notes: list[str]) -> str:
         pass
     notes.append(f"the working directory {wanted} does not exist: the site starts in {hosts.disk.home}")
     return hosts.enclosure.shown(hosts.disk.home)
-
-
-def _environment(hosts: Hosts, *, virtualenv: str) -> dict[str, str]:
-    """Nothing of the machine's own environment; TZ because the platform's servers live in UTC."""
-    user = hosts.disk.username
-    own = {
-        "HOME": hosts.enclosure.shown(hosts.disk.home),
-        "USER": user,
-        "LOGNAME": user,
-        "USERNAME": user,
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
-        "PATH": SYSTEM_PATH,
-    }
-    if virtualenv:
-        own["VIRTUAL_ENV"] = virtualenv
-        own["PATH"] = f"{virtualenv}/bin:{SYSTEM_PATH}"
-    return own | dict(hosts.environment)
