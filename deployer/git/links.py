@@ -15,6 +15,10 @@ class Unfollowable(ValueError):
     """A link that cannot be replaced by a copy; the text says where it leads."""
 
 
+class Dangling(Unfollowable):
+    """A link that leads to nothing that is shipped, but not out of what is."""
+
+
 class Links:
     """`files` are the paths of regular files, `links` maps the path of each link to its text."""
 
@@ -76,7 +80,7 @@ class Links:
             path = f"{here}/{name}" if here else name
             if path not in self._links:
                 if path not in self._files and path not in self._folders:
-                    raise Unfollowable(f"leads to {path}, which is not shipped")
+                    raise Dangling(f"leads to {path}, which is not shipped")
                 here = path
                 continue
             hops += 1

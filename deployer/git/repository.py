@@ -39,7 +39,7 @@ class Repository:
         self._objects = Objects(self._git)
         self._attributes = Attributes(self._git, self._objects, Path(repo.common_dir))
         self._archived: dict[str, Archived] = {}
-        self._shipments: dict[tuple[str, str, tuple[str, ...]], Shipment] = {}
+        self._shipments: dict[tuple[str, str, tuple[str, ...], str], Shipment] = {}
         repo.close()
 
     def __enter__(self) -> Self:
@@ -156,7 +156,7 @@ class Repository:
         return parse_folder(self._objects.read(tree.id), digits=len(tree.id)).get(name)
 
     def _shipment(self, commit: Commit, rules: FileRules) -> Shipment:
-        key = (commit.id, rules.source, rules.exclude)
+        key = (commit.id, rules.source, rules.exclude, rules.links)
         if key not in self._shipments:
             self._shipments[key] = Shipment(
                 self._git,

@@ -7,7 +7,7 @@ from deployer.errors import Refused, UsageError
 from deployer.git.archived import Archived
 from deployer.git.attributes import ATTRIBUTES_FILE, Attributes, Treatment
 from deployer.git.limits import path_problem, size_problem
-from deployer.git.links import Links, Unfollowable
+from deployer.git.links import Dangling, Links, Unfollowable
 from deployer.git.objects import Objects
 from deployer.git.process import Git
 from deployer.git.tree import (
@@ -47,6 +47,7 @@ class Shipment:
         self._source = rules.source
         self._prefix = f"{rules.source}/" if rules.source else ""
         self._exclude = PathPatterns(rules.exclude)
+        self._keeps_links = rules.links == "keep"
         self._snapshot: Snapshot | None = None
         self._changed: dict[str, FileEntry] = {}
         self._converted: dict[str, str] = {}
@@ -116,11 +117,16 @@ class Shipment:
             for path, entry in kept.items()
             if entry.mode == SUBMODULE
         ]
-        problems += self._copy_for_links(files, links)
+        problems += _leading_out(files, links) if self._keeps_links else self._copy_for_links(files, links)
         problems += _problems(files.items())
         if problems:
             raise Refused(sorted(problems))
-        return Snapshot(commit=self._commit, files=dict(sorted(files.items())), plain=plain)
+        return Snapshot(
+            commit=self._commit,
+            files=dict(sorted(files.items())),
+            links=dict(sorted(links.items())) if self._keeps_links else {},
+            plain=plain,
+        )
 
     def _entries(self) -> dict[str, TreeEntry]:
         source = self._objects.info(f"{self._commit}:{self._source}")
@@ -224,6 +230,20 @@ class Shipment:
     def _full(self, path: str, mode: str) -> str:
         """As `git archive` asks for attributes: a submodule is a folder."""
         return f"{self._prefix}{path}/" if mode == SUBMODULE else self._prefix + path
+
+
+def _leading_out(files: Mapping[str, FileEntry], links: Mapping[str, str]) -> list[str]:
+    """The problems of links that are shipped as they are: they may lead to nothing, but not elsewhere."""
+    problems = [problem for path in links if (problem := path_problem(path)) is not None]
+    shipped = Links(tuple(files), links)
+    for link in links:
+        try:
+            shipped.resolve(link)
+        except Dangling:
+            continue  # to what the site itself writes, as a rule
+        except Unfollowable as error:
+            problems.append(f"{link}: the link {error}; replace it by what it stands for, or exclude it")
+    return problems
 
 
 def _problems(files: Iterable[tuple[str, FileEntry]]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Files as a commit ships them and as the server is recorded to hold them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
@@ -36,6 +36,8 @@ class Snapshot:
     commit: str
     files: Mapping[str, FileEntry]
     """Path relative to the target -> entry; sorted by path."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Path -> where it leads, of the links that are shipped as such; sorted by path."""
     plain: bool
     """Every file is a blob of the commit just as it is: no link was followed, no attribute changed
     any byte. Between two plain snapshots `git diff-tree` tells the whole difference."""

@@ -6,17 +6,25 @@ somebody looks.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from deployer.model.files import FileEntry
-from deployer.model.site import ScheduledTask, Site, StaticMapping, WebAppSettings
+from deployer.model.site import (
+    AlwaysOnTask,
+    ScheduledTask,
+    Site,
+    StaticHeader,
+    StaticMapping,
+    WebAppSettings,
+)
 
 FORMAT = 1
 _FILES_MARK = b'\n"files":{\n'
 _END = b"\n}}\n"
+Thing = TypeVar("Thing", StaticMapping, StaticHeader, ScheduledTask, AlwaysOnTask)
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -84,19 +92,11 @@ class FileTable(Mapping[str, FileEntry]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AppliedMapping:
-    """A static mapping that is ours, with the id that the server gave it."""
+class Applied(Generic[Thing]):
+    """A setting of a list, a mapping, header or task, with the id that the server gave it."""
 
     id: int
-    mapping: StaticMapping
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppliedTask:
-    """A scheduled task that is ours, with the id that the server gave it."""
-
-    id: int
-    task: ScheduledTask
+    thing: Thing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +105,18 @@ class AppliedSettings:
 
     webapp: WebAppSettings | None = None
     """None: we have never seen this web app configured."""
-    static: tuple[AppliedMapping, ...] = ()
-    tasks: tuple[AppliedTask, ...] = ()
+    static: tuple[Applied[StaticMapping], ...] = ()
+    tasks: tuple[Applied[ScheduledTask], ...] = ()
     wsgi: str | None = None
     """Digest of the WSGI file that we uploaded."""
+    command: str | None = None
+    """What serves the website; None: it is not one, or not ours."""
+    enabled: bool | None = None
+    """What was last said of it; kept when nothing is said any more, since the site stays as it was put."""
+    password: str | None = None
+    """Salted fingerprint of the password that visitors have to give."""
+    headers: tuple[Applied[StaticHeader], ...] = ()
+    always_on: tuple[Applied[AlwaysOnTask], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +157,8 @@ class Pending:
     """Mappings that it may have created: found with an unknown id, they are ours."""
     tasks: tuple[ScheduledTask, ...] = ()
     """Tasks that it may have created."""
+    headers: tuple[StaticHeader, ...] = ()
+    always_on: tuple[AlwaysOnTask, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,14 +299,22 @@ def _live(value: dict[str, Any] | None) -> Live | None:
 def _settings(value: dict[str, Any]) -> AppliedSettings:
     return AppliedSettings(
         webapp=None if value["webapp"] is None else WebAppSettings(**value["webapp"]),
-        static=tuple(
-            AppliedMapping(id=item["id"], mapping=StaticMapping(**item["mapping"]))
-            for item in value["static"]
-        ),
-        tasks=tuple(
-            AppliedTask(id=item["id"], task=ScheduledTask(**item["task"])) for item in value["tasks"]
-        ),
+        static=_applied(value["static"], StaticMapping),
+        tasks=_applied(value["tasks"], ScheduledTask),
         wsgi=value["wsgi"],
+        command=value.get("command"),
+        enabled=value.get("enabled"),
+        password=value.get("password"),
+        headers=_applied(value.get("headers", ()), StaticHeader),
+        always_on=_applied(value.get("always_on", ()), AlwaysOnTask),
+    )
+
+
+def _applied(items: Iterable[dict[str, Any]], kind: type[Thing]) -> tuple[Applied[Thing], ...]:
+    """Before there were headers, a record called the thing by its own name."""
+    return tuple(
+        Applied(id=item["id"], thing=kind(**(item.get("thing") or item.get("mapping") or item["task"])))
+        for item in items
     )
 
 
@@ -311,5 +329,7 @@ def _pending(value: dict[str, Any] | None) -> Pending | None:
             "paths": tuple(value["paths"]),
             "static": tuple(StaticMapping(**item) for item in value.get("static", ())),
             "tasks": tuple(ScheduledTask(**item) for item in value.get("tasks", ())),
+            "headers": tuple(StaticHeader(**item) for item in value.get("headers", ())),
+            "always_on": tuple(AlwaysOnTask(**item) for item in value.get("always_on", ())),
         }
     )

@@ -13,7 +13,7 @@ class Overrides:
     max_delete: MaxDelete | None = None
     overwrite: bool = False
     move: bool = False
-    """The site may leave the target that it has."""
+    """The site may leave the target that it has, and become one of the other kind (`[app] kind`)."""
     force: bool = False
     """Deploy again what is there, and deploy a commit that failed before."""
 

@@ -6,11 +6,13 @@ A plan is a value: it can be printed, stored, compared and thrown away.
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from deployer.model.endpoints import Endpoint
 from deployer.model.files import FileEntry
-from deployer.model.site import ScheduledTask, StaticMapping
+from deployer.model.site import AlwaysOnTask, ScheduledTask, StaticHeader, StaticMapping
+
+Thing = TypeVar("Thing", StaticMapping, StaticHeader, ScheduledTask, AlwaysOnTask)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,50 +95,160 @@ class ConfigureWebApp(Action):
     endpoint = Endpoint.WEBAPP
     changes: tuple[tuple[str, str | bool], ...]
     """Field of the platform's web app object -> value."""
+    password: bool = False
+    """Whether the site's password is sent as well; it is no part of a plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreateMapping(Action):
+class EnableWebApp(Action):
+    kind = "enable"
+    endpoint = Endpoint.ENABLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisableWebApp(Action):
+    kind = "disable"
+    endpoint = Endpoint.DISABLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteWebApp(Action):
+    """Make room for a website of the same domain."""
+
+    kind = "delete-webapp"
+    endpoint = Endpoint.WEBAPP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateWebsite(Action):
+    """A site that a command serves, of version 1 of the API. It is started at once."""
+
+    kind = "create-website"
+    endpoint = Endpoint.WEBSITES
+    command: str
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchWebsite(Action):
+    kind = "switch-website"
+    endpoint = Endpoint.WEBSITE
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteWebsite(Action):
+    """Make room for a web app of the same domain, or for the same website with another command."""
+
+    kind = "delete-website"
+    endpoint = Endpoint.WEBSITE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateThing(Action, Generic[Thing]):
+    """Add one of the settings that the platform keeps as a list. `family` is that list's name here."""
+
+    family: ClassVar[str]
+    thing: Thing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateThing(Action, Generic[Thing]):
+    family: ClassVar[str]
+    id: int
+    thing: Thing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteThing(Action):
+    family: ClassVar[str]
+    id: int
+
+
+class CreateMapping(CreateThing[StaticMapping]):
+    __slots__ = ()
     kind = "create-static"
     endpoint = Endpoint.STATIC_FILES
-    mapping: StaticMapping
+    family = "static"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateMapping(Action):
+class UpdateMapping(UpdateThing[StaticMapping]):
+    __slots__ = ()
     kind = "update-static"
     endpoint = Endpoint.STATIC_FILE
-    id: int
-    mapping: StaticMapping
+    family = "static"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteMapping(Action):
+class DeleteMapping(DeleteThing):
+    __slots__ = ()
     kind = "delete-static"
     endpoint = Endpoint.STATIC_FILE
-    id: int
+    family = "static"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateTask(Action):
+class CreateHeader(CreateThing[StaticHeader]):
+    __slots__ = ()
+    kind = "create-header"
+    endpoint = Endpoint.STATIC_HEADERS
+    family = "headers"
+
+
+class UpdateHeader(UpdateThing[StaticHeader]):
+    __slots__ = ()
+    kind = "update-header"
+    endpoint = Endpoint.STATIC_HEADER
+    family = "headers"
+
+
+class DeleteHeader(DeleteThing):
+    __slots__ = ()
+    kind = "delete-header"
+    endpoint = Endpoint.STATIC_HEADER
+    family = "headers"
+
+
+class CreateTask(CreateThing[ScheduledTask]):
+    __slots__ = ()
     kind = "create-task"
     endpoint = Endpoint.SCHEDULE
-    task: ScheduledTask
+    family = "tasks"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateTask(Action):
+class UpdateTask(UpdateThing[ScheduledTask]):
+    __slots__ = ()
     kind = "update-task"
     endpoint = Endpoint.SCHEDULE_ITEM
-    id: int
-    task: ScheduledTask
+    family = "tasks"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteTask(Action):
+class DeleteTask(DeleteThing):
+    __slots__ = ()
     kind = "delete-task"
     endpoint = Endpoint.SCHEDULE_ITEM
-    id: int
+    family = "tasks"
+
+
+class CreateAlwaysOn(CreateThing[AlwaysOnTask]):
+    """The platform starts it at once."""
+
+    __slots__ = ()
+    kind = "create-always-on"
+    endpoint = Endpoint.ALWAYS_ON
+    family = "always_on"
+
+
+class UpdateAlwaysOn(UpdateThing[AlwaysOnTask]):
+    __slots__ = ()
+    kind = "update-always-on"
+    endpoint = Endpoint.ALWAYS_ON_ITEM
+    family = "always_on"
+
+
+class DeleteAlwaysOn(DeleteThing):
+    __slots__ = ()
+    kind = "delete-always-on"
+    endpoint = Endpoint.ALWAYS_ON_ITEM
+    family = "always_on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,15 +285,32 @@ class Reload(Action):
     endpoint = Endpoint.RELOAD
 
 
+class ReloadWebsite(Reload):
+    __slots__ = ()
+    endpoint = Endpoint.WEBSITE_RELOAD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartAlwaysOn(Action):
+    """End an always-on task, which the platform starts again at once: with what is there now."""
+
+    kind = "restart-always-on"
+    endpoint = Endpoint.ALWAYS_ON_RESTART
+    id: int
+
+
 SETTINGS_ACTIONS = (
     CreateWebApp,
     ConfigureWebApp,
-    CreateMapping,
-    UpdateMapping,
-    DeleteMapping,
-    CreateTask,
-    UpdateTask,
-    DeleteTask,
+    EnableWebApp,
+    DisableWebApp,
+    DeleteWebApp,
+    CreateWebsite,
+    SwitchWebsite,
+    DeleteWebsite,
+    CreateThing,
+    UpdateThing,
+    DeleteThing,
 )
 """Actions that change what the platform holds beside files."""
 
@@ -212,12 +341,22 @@ class Plan:
     @property
     def steps(self) -> tuple[Action, ...]:
         """Every action before the reload."""
-        return tuple(action for action in self.actions if not isinstance(action, Reload))
+        return tuple(action for action in self.actions if not isinstance(action, Reload | RestartAlwaysOn))
 
     @property
     def reload(self) -> Reload | None:
-        """The last action, where anything needs it."""
+        """After the steps, where anything needs it."""
         return next((action for action in self.actions if isinstance(action, Reload)), None)
+
+    @property
+    def restarts(self) -> tuple[RestartAlwaysOn, ...]:
+        """The last actions: once the site answers well, what runs beside it follows."""
+        return tuple(action for action in self.actions if isinstance(action, RestartAlwaysOn))
+
+    @property
+    def starts_website(self) -> bool:
+        """A website starts when it is created: it is asked as after a reload, and needs none."""
+        return any(isinstance(action, CreateWebsite) and action.enabled for action in self.actions)
 
     @property
     def is_noop(self) -> bool:

@@ -1,10 +1,12 @@
 """What the site is: `pythonanywhere.toml` of a commit, resolved against an account."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Prune = Literal["managed", "all", "never"]
 Interval = Literal["daily", "hourly"]
+Restart = Literal["deployment", "never"]
+Kind = Literal["wsgi", "asgi"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +19,9 @@ class WebAppSettings:
     working_directory: str | None = None
     virtualenv_path: str | None = None
     force_https: bool | None = None
+    password_protection_enabled: bool | None = None
+    """Whether visitors have to give a name and a password."""
+    password_protection_username: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +30,15 @@ class StaticMapping:
 
     url: str
     path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticHeader:
+    """A header that the web server adds to its answers below a URL prefix."""
+
+    url: str
+    name: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +53,19 @@ class ScheduledTask:
     """0..23 for daily, None for hourly."""
     minute: int
     enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlwaysOnTask:
+    """A command that the platform starts again whenever it ends."""
+
+    name: str
+    """Identity: a changed command is an update of the same task."""
+    command: str
+    enabled: bool = True
+    restart: Restart = field(default="deployment", compare=False)
+    """"deployment": it is started anew when files have changed, since it runs the old code otherwise. Our own
+    doing, which the platform knows nothing of: so two tasks that differ in it alone are the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +113,8 @@ class FileRules:
     """Relative to the target; never overwritten, never deleted."""
     prune: Prune = "managed"
     max_delete: MaxDelete = MaxDelete()
+    links: Literal["copy", "keep"] = "copy"
+    """What becomes of a symbolic link within the source: a copy of what it stands for, or itself."""
     allow: tuple[str, ...] = ()
     """Paths relative to `source` that the secrets guard lets pass, named one by one."""
 
@@ -105,6 +134,17 @@ class Site:
     static: tuple[StaticMapping, ...]
     tasks: tuple[ScheduledTask, ...]
     health: HealthCheck
+    command: str | None = None
+    """What serves an ASGI site, listening on ${DOMAIN_SOCKET}: a website of version 1 of the platform's API.
+    None: a web app, which runs the WSGI file."""
+    enabled: bool | None = None
+    """Whether the site is on the web; None: not ours."""
+    headers: tuple[StaticHeader, ...] = ()
+    always_on: tuple[AlwaysOnTask, ...] = ()
+
+    @property
+    def kind(self) -> Kind:
+        return "wsgi" if self.command is None else "asgi"
 
     @property
     def home(self) -> str:
@@ -127,7 +167,9 @@ class Site:
         return f"/var/www/{self.domain.lower().replace('.', '_')}_wsgi.py"
 
     def task_label(self, name: str) -> str:
-        """A task's description on the platform: tasks belong to the account, so it names the site, too."""
+        """A task's description on the platform, scheduled or always on: tasks belong to the account, so it
+        names the site, too.
+        """
         return f"{name} ({self.domain})"
 
     def on_server(self, path: str) -> str:

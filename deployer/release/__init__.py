@@ -7,7 +7,6 @@ switch_source(target="/home/alice/mysite", record="/home/alice/.deployer/alice.p
 """
 
 from deployer.release.archive import Archive, write_archives
-from deployer.release.listing import ReleaseList
 from deployer.release.wsgi import switch_source
 
-__all__ = ["Archive", "ReleaseList", "switch_source", "write_archives"]
+__all__ = ["Archive", "switch_source", "write_archives"]

@@ -13,7 +13,7 @@ from typing import IO, BinaryIO
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from deployer.model.files import FileEntry
-from deployer.release.listing import ReleaseList
+from deployer.model.release import ReleaseList
 
 LIST = "release.json"
 MOST_BYTES = 95 * 1024 * 1024

@@ -13,7 +13,8 @@ from typing import Any, BinaryIO
 
 from deployer.model.digest import blob_digest
 from deployer.model.files import FileEntry
-from deployer.release import ReleaseList, switch_source, write_archives
+from deployer.model.release import ReleaseList
+from deployer.release import switch_source, write_archives
 
 DRIVER = """
 import json, os, sys

@@ -14,7 +14,8 @@ import pytest
 from deployer.sandbox.hosting import Interpreters
 from tests.release.server import DRIVER, Server, WorkerFailed, names_in, version
 
-PYTHONS = {f"{i.minor[0]}.{i.minor[1]}": i.executable for i in Interpreters().all()}
+PYTHONS = {f"{each.minor[0]}.{each.minor[1]}": each.executable for each in Interpreters().all()}
+"""In the order of their versions."""
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def tree(folder: Path) -> dict[str, tuple[str, bytes | str]]:
     return found
 
 
-@pytest.mark.parametrize("minor", sorted(PYTHONS, key=lambda text: int(text.partition(".")[2])))
+@pytest.mark.parametrize("minor", list(PYTHONS))
 def test_it_builds_switches_falls_back_and_rolls_back_on_every_python(tmp_path: Path, minor: str) -> None:
     server = Server(tmp_path, PYTHONS[minor])
     one = server.send(version("one", static__a_txt="a"), links={"latest": "static/a_txt"})
@@ -225,7 +226,7 @@ def test_releases_beyond_those_to_be_kept_go_and_the_live_one_never(live: Server
     last = live.send(version("four"), base=ids[-1], kept=[ids[-1]])
     live.page()
     names = {ids[-1], last}
-    assert (names_in(live.target / "releases")) == names | {f"{name}.wsgi" for name in names}
+    assert names_in(live.target / "releases") == names | {f"{name}.wsgi" for name in names}
 
 
 def test_the_release_that_answers_is_told_at_the_probes_address_alone(live: Server) -> None:
@@ -326,7 +327,7 @@ def test_killed_before_any_step_the_next_worker_serves_one_whole_version(tmp_pat
         (server.folder / "manifest.json").write_text(record)
         assert server.page() == "two two"
         assert server.live == two
-        assert {"a", "c", "media"} <= (names_in(server.target / "current"))
+        assert {"a", "c", "media"} <= names_in(server.target / "current")
         shutil.rmtree(server.root)
         if killed.returncode == 0:
             break

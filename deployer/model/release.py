@@ -1,9 +1,14 @@
-"""What one release consists of, and its name."""
+"""Releases: what one consists of, what the server is told of it, and which ones are there.
+
+With `strategy = "release"` a commit goes to a folder of its own, which is never changed afterwards; the WSGI
+file that the deployer keeps on the server (`deployer/release/switch.py`) builds it and switches to it.
+"""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from deployer.model.files import FileEntry
 
@@ -65,3 +70,45 @@ def _source(
     if before is not None and before.digest == entry.digest:
         return None
     return by_digest.get(entry.digest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveRef:
+    """An archive as it was sent: the server waits until it has all of it."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseOrder:
+    """What the server shall serve, in the keys that `switch.py` reads."""
+
+    id: str
+    commit: str
+    deployment: str
+    wsgi: str
+    archives: tuple[ArchiveRef, ...] = ()
+    """Empty where the release is there already."""
+    base: str | None = None
+    """The release that unchanged files are taken from."""
+    kept: tuple[str, ...] = ()
+    """Releases that are not to be removed, beside the one that is served."""
+    probe: str = ""
+    """Path, known to nobody else, at which the site tells which release answers."""
+    former: str | None = None
+    """Name, beside the manifest, of the WSGI file of the site as it was before it had releases."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownRelease:
+    """A release that is on the server."""
+
+    id: str
+    commit: str
+    deployment: str
+    since: datetime
+    """When it was first live, or first failed."""
+    failed: str | None = None
+    """Why it is not to be served; None: it was live."""
