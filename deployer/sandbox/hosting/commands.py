@@ -28,7 +28,10 @@ Stream: TypeAlias = int | IO[bytes] | None
 class RunningCommand:
     """A command that was started. Thread-safe."""
 
-    def __init__(self, attendant: subprocess.Popen[bytes], lifeline: int, report: IO[bytes]) -> None:
+    def __init__(
+        self, attendant: subprocess.Popen[bytes], lifeline: int, report: IO[bytes], *, counted: bool
+    ) -> None:
+        self.counted = counted
         self._attendant = attendant
         self._lifeline = lifeline
         self._closing = threading.Lock()
@@ -146,12 +149,14 @@ class AccountCommands:
         stderr: Stream = subprocess.STDOUT,
         terminal: bool = False,
         keep: Sequence[str] = (),
+        counted: bool = True,
     ) -> RunningCommand:
         """`command` names its program by absolute path, as the account sees it.
 
         `directory` is an account path, the home where there is none; `environment` comes on top of
         the account's own. `terminal` makes `stdin` the controlling terminal. `keep` are machine paths that it
-        must find at their own place. Raises OSError, and IsolationError where that was insisted on.
+        must find at their own place. Not `counted` are the CPU seconds of what serves a site (help page
+        WhatAreCPUSeconds). Raises OSError, and IsolationError where that was insisted on.
         """
         shown = self._shown_directory(directory)
         run = self.enclosure.command(list(command), directory=shown, keep=[*self._kept, *map(str, keep)])
@@ -186,7 +191,7 @@ class AccountCommands:
                 os.close(lifeline)
                 os.close(report)
                 raise
-        running = RunningCommand(attendant, lifeline, os.fdopen(report, "rb"))
+        running = RunningCommand(attendant, lifeline, os.fdopen(report, "rb"), counted=counted)
         with self._lock:
             closed = self._closed
             self._running[running.pid] = running
@@ -199,7 +204,8 @@ class AccountCommands:
     def used_s(self) -> float:
         """CPU seconds of today (UTC). What began yesterday and still runs is counted whole."""
         with self._lock:
-            return self._used_s.get(self._today(), 0.0) + sum(each.cpu_s for each in self._running.values())
+            running = sum(each.cpu_s for each in self._running.values() if each.counted)
+            return self._used_s.get(self._today(), 0.0) + running
 
     def close(self) -> None:
         """End everything that runs."""
@@ -213,7 +219,7 @@ class AccountCommands:
         with self._lock:
             self._running.pop(ended.pid, None)
             today = self._today()
-            self._used_s = {today: self._used_s.get(today, 0.0) + ended.cpu_s}
+            self._used_s = {today: self._used_s.get(today, 0.0) + (ended.cpu_s if ended.counted else 0.0)}
 
     def _shown_directory(self, directory: str | None) -> str:
         """Where it starts: the home where the wanted directory is not there, as a login shell would."""

@@ -97,6 +97,7 @@ class WebsiteServer:
                     environment={"DOMAIN_SOCKET": self._sockets.shown(self._config.number)},
                     stdout=server_log,
                     stderr=error_log,
+                    counted=False,
                 )
         except (OSError, IsolationError) as error:
             _say(self._logs.error, f"the command did not start: {error}")

@@ -95,3 +95,11 @@ def test_commands_end_with_a_sandbox_that_is_killed(tmp_path: Path) -> None:
         command = int(sandbox.stdout.readline())
         os.kill(sandbox.pid, signal.SIGKILL)
         until(lambda: not Path(f"/proc/{command}").exists())
+
+
+def test_what_serves_a_site_does_not_count_towards_the_days_cpu_seconds(commands: AccountCommands) -> None:
+    running = commands.start(["/bin/bash", "-c", "while :; do :; done"], counted=False)
+    until(lambda: running.cpu_s >= 0.05)
+    assert commands.used_s == 0.0
+    running.end()
+    assert commands.used_s == 0.0
