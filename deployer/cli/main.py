@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from deployer import __version__
-from deployer.cli.commands import daemon, deploy, history, push, service, setup, trial
+from deployer.cli.commands import daemon, deploy, history, push, service, setup, site_logs, trial
 
 app = typer.Typer(
     name="deployer",
@@ -47,7 +47,7 @@ app.command("status")(history.status)
 app.command("history")(history.history)
 app.command("show")(history.show)
 app.command("run")(daemon.run)
-app.command("logs")(daemon.logs)
+app.command("logs")(site_logs.logs)
 app.command("cancel")(daemon.cancel)
 app.command("freeze")(daemon.freeze)
 app.command("thaw")(daemon.thaw)

@@ -1,8 +1,9 @@
 """What the site itself says of a failure: the ends of its logs, read before anything else is touched."""
 
-import re
 from datetime import datetime, timedelta
 
+from deployer.deployment.logs import SiteLog, newer, site_log
+from deployer.deployment.password import masked
 from deployer.deployment.site_work import SiteWork
 from deployer.errors import ApiError
 
@@ -12,35 +13,29 @@ LINES = 25
 
 SKEW = timedelta(seconds=2)
 """How far this machine's clock may be ahead of the platform's."""
-_STAMP = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)")
+_KINDS: tuple[SiteLog, ...] = ("error", "server")
 
 
 def gather(work: SiteWork, excerpt: str, since: datetime) -> str:
-    """The answer's excerpt and the new lines of the error and server logs, for a person, without the token.
+    """The answer's excerpt and the new lines of the error and server logs, for a person, without token and password.
 
     `since` is when the reload was asked for. Older lines belong to other deployments.
     """
-    parts = [_section("the site answered", work.api.masked(excerpt))]
-    for kind in ("error", "server"):
-        path = f"/var/log/{work.site.domain}.{kind}.log"
+    parts = [_section("the site answered", masked(work, excerpt))]
+    for kind in _KINDS:
+        path = site_log(work.site, kind)
         try:
             text = work.api.files.read(path).decode(errors="replace")
         except ApiError as error:
             text = f"(not readable: {error.message})"
         parts.append(_section(path, "\n".join(newer_lines(text, since - SKEW)[-LINES:])))
-    return work.api.masked("\n".join(part for part in parts if part))
+    return masked(work, "\n".join(part for part in parts if part))
 
 
 def newer_lines(text: str, since: datetime) -> list[str]:
-    """The lines from the first one on whose time is not before `since`; all of them where none is.
-
-    The platform's logs begin their lines with the time, UTC; the lines of a traceback may have none.
-    """
-    lines = text.splitlines()
-    for number, line in enumerate(lines):
-        if (stamp := _STAMP.match(line)) and datetime.fromisoformat(f"{stamp[1]}+00:00") >= since:
-            return lines[number:]
-    return lines
+    """The lines from the first one on whose time is not before `since`; all of them where none is."""
+    lines = tuple(text.splitlines())
+    return list(newer(lines, since).lines or lines)
 
 
 def _section(title: str, text: str) -> str:

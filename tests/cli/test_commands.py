@@ -148,9 +148,39 @@ def test_status_says_what_is_live_what_is_missing_and_when_it_expires(place: Pro
     assert "nothing that deployer knows of" in nothing
     assert ended.status == 0
     assert "1 of 3 files are missing (a.txt)" in ended.out
-    assert "expires 20" in ended.out
-    assert "seconds used today" in ended.out
-    assert json.loads(place.run("status", "--json").out)["live"]["commit"]
+    assert "\nexpires   web app on 20" in ended.out
+    assert "Log in and press the button on the page Web." in ended.out
+    assert "\ntls       the platform's own certificate" in ended.out
+    assert "seconds used today, counted anew from 20" in ended.out
+    assert "\ndisk      " in ended.out
+
+
+def test_status_as_json_has_the_same_keys_whatever_is_known(place: Project) -> None:
+    place.commit(SITE)
+    nothing = json.loads(place.run("status", "--json").out)
+    place.run("sync")
+
+    found = json.loads(place.run("status", "--json").out)
+
+    assert set(found) == set(nothing)
+    assert found["live"]["commit"] == found["branch_at"]
+    assert found["disk"]["files"] == 3
+    (expiry,) = found["expiry"]
+    assert set(expiry) == {"what", "on", "days_left", "what_to_do"}
+    assert 27 < expiry["days_left"] < 32
+    assert found["unknown"] == {}
+
+
+def test_status_tells_the_rest_when_something_cannot_be_read(place: Project) -> None:
+    place.commit(SITE)
+    place.run("sync")
+    place.sandbox.faults.add(Fault(effect=Effect(kind="status", status=418), endpoint="webapps/"))
+
+    ended = place.run("status")
+
+    assert ended.status == 0
+    assert "\nweb app   not known: " in ended.out
+    assert "\ncpu       0.0 of 100 seconds" in ended.out
 
 
 def test_verify_finds_every_difference_and_heal_mends_it(place: Project) -> None:

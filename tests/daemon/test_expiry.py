@@ -16,6 +16,8 @@ from deployer.sandbox import Switches
 from tests.deployment.stage import Stage, stage
 
 TODAY = date(2026, 1, 1)
+DATES = Switches(rate_limit="off", webapp_expiry="always", task_expiry="always")
+"""So that there are dates at all, on a plan that takes more than one task, and domains of one's own."""
 NIGHTLY = ScheduledTask(name="nightly", command="true", interval="daily", hour=4, minute=10)
 
 
@@ -25,10 +27,7 @@ def ends(days: int, what: str = "web app") -> ExpiryView:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Stage]:
-    # So that tasks have dates at all, on a plan that takes more than one of them.
-    with stage(
-        tmp_path, plan="paid", switches=Switches(rate_limit="off", task_expiry="always"), tasks=(NIGHTLY,)
-    ) as opened:
+    with stage(tmp_path, plan="paid", switches=DATES, tasks=(NIGHTLY,)) as opened:
         opened.repo.commit({"a": "x"})
         opened.sync()
         yield opened
@@ -50,7 +49,7 @@ def test_looking_costs_two_requests_and_three_with_a_domain_of_ones_own(tmp_path
 
     assert sum(requests.values()) == 2
 
-    with stage(tmp_path / "paid", plan="paid", domain="www.example.org") as paid:
+    with stage(tmp_path / "paid", plan="paid", switches=DATES, domain="www.example.org") as paid:
         with paid.work() as work:
             work.api.webapps.create("www.example.org", "3.11")
             assert [view.what for view in read(work.api, work.site)] == ["web app"]

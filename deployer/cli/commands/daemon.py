@@ -1,11 +1,11 @@
-"""run, and what is said to a daemon that runs: cancel, freeze, thaw, reload; logs of a deployment."""
+"""run, and what is said to a daemon that runs: cancel, freeze, thaw, reload; following a deployment."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployer.cli.options import Config, Json, SiteName, Verbose
+from deployer.cli.options import Config, SiteName, Verbose
 from deployer.cli.output import say
 from deployer.errors import ExitStatus, UsageError
 
@@ -66,18 +66,8 @@ def reload(*, config: Config = None) -> None:
     say("asked the daemon to read its configuration again")
 
 
-def logs(
-    *,
-    deployment: Annotated[
-        str,
-        typer.Option("--deployment", metavar="ID", help="As a push, the status page or `history` names it."),
-    ],
-    config: Config = None,
-    as_json: Json = False,
-) -> None:
-    """Show what a deployment of the daemon has done so far, and follow it to its end. Ctrl-C ends the showing
-    only.
-    """
+def follow_deployment(deployment: str, *, config: Path | None, as_json: bool) -> None:
+    """`deployer logs --deployment`: what it has done so far, and up to its end."""
     from deployer.control_client import conversation
 
     with conversation(_socket(config), {"do": "follow", "deployment": deployment}) as talk:

@@ -26,13 +26,14 @@ def status(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Say what is live, since when, what is waiting, and what the account has left."""
+    """Say what is live, since when, what is waiting, what ends when, and what the account has left."""
     if via_daemon:
         from deployer.cli.commands.daemon import status_via_daemon
 
         status_via_daemon(config=config, site=site, as_json=as_json)
         return
-    from deployer.cli.render import deployment_line, duration
+    from deployer.cli.overview_text import overview_json, overview_lines
+    from deployer.cli.render import deployment_line
     from deployer.cli.workplace import workplace
     from deployer.deployment.overview import overview
 
@@ -41,30 +42,17 @@ def status(
         last = place.work.state.deployments(place.work.site.domain, most=3, unchanged=False)
         ahead = place.commit.id if seen.live is None or seen.live.commit != place.commit.id else None
     if as_json:
-        shown = asdict(seen) | {
+        shown = overview_json(seen) | {
+            "domain": place.work.site.domain,
+            "url": place.work.site_url,
             "branch_at": place.commit.id,
             "deployments": [_as_json(item) for item in last],
         }
-        say(json.dumps(shown, default=str))
+        say(json.dumps(shown, default=str, ensure_ascii=False))
         return
+    newest = f"{place.commit.short} {place.commit.subject}{'' if ahead else ' (live)'}"
     say(f"site      {place.public_url}")
-    if seen.live is None:
-        say("live      nothing that deployer knows of")
-    else:
-        since = f"{seen.live.since:%Y-%m-%d %H:%M:%S} UTC"
-        say(f"live      {seen.live.commit[:10]} since {since} (deployment {seen.live.deployment})")
-    say(f"newest    {place.commit.short} {place.commit.subject}{'' if ahead else ' (live)'}")
-    if seen.on_server:
-        say(f"on server {seen.on_server}")
-    if seen.pending:
-        say(f"running   {seen.pending}")
-    say(f"drift     {seen.drift}")
-    say(f"web app   {seen.webapp}")
-    for task in seen.tasks:
-        say(f"task      {task}")
-    say(f"cpu       {seen.cpu}")
-    if seen.window_s:
-        say(f"limit     the next request has to wait {duration(seen.window_s)}")
+    say("\n".join(overview_lines(seen, newest=newest)))
     for deployment in last:
         say(f"last      {deployment_line(deployment)}")
 

@@ -46,6 +46,16 @@ def sandbox(
         ),
     ] = None,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 8000,
+    https_port: Annotated[
+        int, typer.Option("--https-port", min=0, max=65535, help="The same by HTTPS. 0: any free one.")
+    ] = 0,
+    plain_is_http: Annotated[
+        bool,
+        typer.Option(
+            "--plain-is-http",
+            help="Visitors of sites at --port come by HTTP. Otherwise they count as HTTPS.",
+        ),
+    ] = False,
     plan: Annotated[Plan, typer.Option("--plan", help="The account's limits.")] = Plan.FREE_2025,
     switch: Annotated[
         list[str] | None,
@@ -69,6 +79,8 @@ def sandbox(
                 user=user,
                 token=token,
                 port=port,
+                https_port=https_port,
+                plain_is_http=plain_is_http,
                 plan=plan.value,
                 switches=switches,
             )
