@@ -26,13 +26,15 @@ from deployer.config.context import (
 from deployer.config.describe import Described, describe
 from deployer.config.machine import MachineConfig, find_machine, load_machine
 from deployer.config.secrets import read_secret
-from deployer.config.site import AppOverrides, default_domain, default_target, load_site
+from deployer.config.site import AppOverrides, default_domain, default_target, load_site, on_server
 from deployer.config.site_file import SITE_FILE
+from deployer.config.tls import CertificateFiles
 
 __all__ = [
     "SITE_FILE",
     "Account",
     "AppOverrides",
+    "CertificateFiles",
     "Chosen",
     "CommandLine",
     "Context",
@@ -50,6 +52,7 @@ __all__ = [
     "is_url",
     "load_machine",
     "load_site",
+    "on_server",
     "platform_host",
     "read_secret",
     "state_directory",

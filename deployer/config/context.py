@@ -16,9 +16,13 @@ from deployer.config.account import (
 from deployer.config.addresses import is_url
 from deployer.config.machine import MachineConfig, find_machine, load_machine
 from deployer.config.machine_file import SiteTable
+from deployer.config.passwords import SITE_PASSWORD, site_password
 from deployer.config.site import AppOverrides
 from deployer.config.site_file import SITE_FILE
+from deployer.config.tls import CertificateFiles, site_tls
 from deployer.errors import UsageError
+from deployer.model.tls import LetsEncrypt
+from deployer.secret import Secret
 
 Value = TypeVar("Value")
 
@@ -46,6 +50,12 @@ class Context:
     manifest: Chosen[str]
     state: Chosen[Path]
     health_url: Chosen[str | None]
+    password: Chosen[Secret | None] = Chosen(None, "default")
+    """What visitors of a protected site have to give. None: none was told, or `password_problem` says why
+    not."""
+    password_problem: str = ""
+    tls: Chosen[CertificateFiles | LetsEncrypt | None] = Chosen(None, "default")
+    """Where the certificate comes from. None: it is left as it is."""
     overrides: AppOverrides | None = None
     table: SiteTable | None = None
     """The site's table, for what only the daemon asks of it."""
@@ -79,6 +89,11 @@ def every_site(machine: MachineConfig, environ: Environment) -> tuple[Context, .
             f"{names} would be used for every account of {machine.path}: {', '.join(accounts)}",
             hint="Unset it, and say in the file where each account's token is kept.",
         )
+    if len(machine.sites) > 1 and environ.get(SITE_PASSWORD):
+        raise UsageError(
+            f"{SITE_PASSWORD} would be used for every site of {machine.path}: {', '.join(machine.sites)}",
+            hint="Unset it, and say in the file where each site's password is kept: password = { file = … }.",
+        )
     return tuple(context_of(name, machine, environ, machine.folder) for name in machine.sites)
 
 
@@ -102,6 +117,8 @@ def context_of(
         return Chosen(value(table), machine.origin("site", name, key) if given else "default")
 
     account, warnings = account_of(account_name, machine, environ)
+    password = site_password(name, machine, environ)
+    tls = site_tls(name, machine)
     return Context(
         site=name,
         account=account,
@@ -110,10 +127,13 @@ def context_of(
         manifest=said("manifest", lambda site: site.manifest) or Chosen(SITE_FILE, "default"),
         state=state_directory(machine, environ),
         health_url=said("health_url", lambda site: site.health_url) or Chosen(None, "default"),
+        password=password.secret,
+        password_problem=password.problem,
+        tls=tls.wanted,
         overrides=machine.overrides(name) if machine and name else None,
         table=table,
         machine=machine,
-        warnings=warnings,
+        warnings=(*warnings, *password.warnings, *tls.warnings),
     )
 
 

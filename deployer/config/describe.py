@@ -38,6 +38,10 @@ def _site(context: Context) -> Iterator[Described]:
     yield _line("site.branch", context.branch, otherwise="# HEAD")
     yield _line("site.manifest", context.manifest)
     yield _line("site.health_url", context.health_url, otherwise="# https://<domain>")
+    password, problem = context.password, context.password_problem
+    if password.value or problem:
+        shown = as_toml("***") if password.value else f"# not set: {problem}"
+        yield Described("site.password", shown, password.origin)
     if context.overrides is not None:
         for key, value in context.overrides.app.model_dump(
             include=context.overrides.app.model_fields_set

@@ -137,9 +137,10 @@ class CertificateTable(Table):
     """A certificate of one's own for a custom domain."""
 
     certificate: LocalPath = Field(examples=["/etc/letsencrypt/live/example.org/fullchain.pem"])
-    """The PEM file with the certificate and its chain."""
+    """The PEM file with the certificate and its chain, the domain's own first."""
     private_key: LocalPath = Field(examples=["/etc/letsencrypt/live/example.org/privkey.pem"])
-    """The PEM file with its key, not encrypted (help page "HTTPSCustomCerts")."""
+    """The PEM file with its key, not encrypted (help page "HTTPSCustomCerts"). The API takes it; to the server's
+    disk we never write it."""
 
 
 def _tls(value: object) -> CertificateTable | str:
@@ -192,10 +193,14 @@ class SiteTable(Table):
     """Deploy when the hosting service says that something was pushed. Default: no webhook."""
     health_url: SiteAddress | None = Field(default=None, examples=["http://10.0.0.7:8080/"])
     """Where the health check asks instead of https://<domain>."""
+    password: SecretSource | None = Field(default=None, examples=[{"credential": "blog-password"}])
+    """Where the password is kept that visitors have to give, with the name that `password_protection` in the
+    repository's [app] says. The health check gives it, too."""
     app: AppTable | None = Field(default=None, examples=[{"domain": "staging.example.org"}])
     """Overrides of the repository's [app], for a second site of one repository."""
     tls: Tls | None = Field(default=None, examples=["letsencrypt"])
-    """The certificate: "letsencrypt", or two files. Default: left as it is."""
+    """The certificate of a domain of one's own: two files of this machine, or "letsencrypt", which the platform
+    gets and renews by itself. Default: left as it is."""
     announce: Sequence[SecretSource] = Field(default=(), examples=[[{"credential": "chat"}]])
     """More apprise URLs, for this site alone."""
     commit_status: CommitStatusTable | None = Field(

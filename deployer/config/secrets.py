@@ -58,7 +58,8 @@ def _credential(name: str, environ: Mapping[str, str]) -> Path:
     if not directory:
         raise UsageError(
             f"the credential {name} is only there for a process that systemd started with"
-            f" LoadCredential={name}:<file>; in a shell set API_TOKEN instead"
+            f" LoadCredential={name}:<file>; in a shell set API_TOKEN instead, or for the password of a site"
+            " DEPLOYER_SITE_PASSWORD"
         )
     return Path(directory) / name
 

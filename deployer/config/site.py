@@ -6,11 +6,24 @@ from posixpath import normpath
 
 from deployer.config.addresses import EU_HOST
 from deployer.config.document import Document, read_document
+from deployer.config.kinds import kind_problems
 from deployer.config.positions import line_of
-from deployer.config.problems import sentences
+from deployer.config.problems import Problem, sentences
 from deployer.config.site_file import AppTable, SiteFile, StaticTable, TaskTable, site_rules
+from deployer.config.strategies import strategy_problems
 from deployer.errors import ConfigError, Refused
-from deployer.model.site import FileRules, HealthCheck, ScheduledTask, Site, StaticMapping, WebAppSettings
+from deployer.model.site import (
+    AlwaysOnTask,
+    FileRules,
+    HealthCheck,
+    Hook,
+    ReleaseRules,
+    ScheduledTask,
+    Site,
+    StaticHeader,
+    StaticMapping,
+    WebAppSettings,
+)
 
 OWN_RECORD = ".deployer"
 """The folder of the home where the deployer keeps its own record (`Site.record_directory`)."""
@@ -41,14 +54,34 @@ def load_site(
     that could harm what is already in the account.
     """
     document = read_document(data, source, SiteFile, site_rules)
-    if document.problems or document.model is None:
-        problems = sentences(document.problems, document.lines)
+    given = overrides.app if overrides else None
+    found = (*kind_problems(document.raw, given), *strategy_problems(document.raw, given))
+    if document.problems or found or document.model is None:
+        problems = sentences((*document.problems, *_in_file(found, overrides)), document.lines)
+        problems += _in_overrides(found, overrides)
         problems += _refusals(document, "", username, overrides)
         raise ConfigError(source, problems, hint=_MEND)
     if refusals := _refusals(document, source, username, overrides):
         raise Refused(refusals)
     app = _overridden(document.model.app, overrides)
     return _resolved(document.model, app, username, app.domain or default_domain(username, host))
+
+
+def _in_file(found: tuple[Problem, ...], overrides: AppOverrides | None) -> tuple[Problem, ...]:
+    given = overrides.app.model_fields_set if overrides else ()
+    return tuple(problem for problem in found if problem.path[-1] not in given)
+
+
+def _in_overrides(found: tuple[Problem, ...], overrides: AppOverrides | None) -> list[str]:
+    """The same for the keys that the machine's file says: with their place there."""
+    if overrides is None:
+        return []
+    given = overrides.app.model_fields_set
+    return [
+        f"app.{problem.path[-1]} ({overrides.origin(str(problem.path[-1]))}): {problem.message}"
+        for problem in found
+        if problem.path[-1] in given
+    ]
 
 
 def default_domain(username: str, host: str) -> str:
@@ -113,10 +146,8 @@ def _danger(target: str, username: str) -> str:
 
 
 def _resolved(file: SiteFile, app: AppTable, username: str, domain: str) -> Site:
-    def absolute(path: str | None) -> str | None:
-        return None if path is None else on_server(path, username)
-
     target = on_server(app.target or default_target(domain), username)
+    root = f"{target}/current" if app.strategy == "release" else target
     return Site(
         username=username,
         domain=domain,
@@ -127,18 +158,35 @@ def _resolved(file: SiteFile, app: AppTable, username: str, domain: str) -> Site
             keep=file.files.keep,
             prune=file.files.prune,
             max_delete=file.files.max_delete,
+            links="keep" if app.strategy == "release" else "copy",
             allow=file.files.allow,
         ),
-        webapp=WebAppSettings(
-            python_version=app.python,
-            source_directory=target,
-            working_directory=absolute(app.working_directory),
-            virtualenv_path=absolute(app.virtualenv),
-            force_https=app.force_https,
-        ),
+        webapp=_webapp(app, target, username),
         wsgi=app.wsgi,
-        static=tuple(_mapping(entry, target, username) for entry in file.static),
+        command=app.command,
+        enabled=app.enabled,
+        static=tuple(_mapping(entry, root, username) for entry in file.static),
+        headers=tuple(
+            StaticHeader(url=entry.url, name=entry.name, value=entry.value) for entry in file.static_header
+        ),
         tasks=tuple(map(_task, file.task)),
+        releases=ReleaseRules(keep=app.keep_releases, shared=app.shared)
+        if app.strategy == "release"
+        else None,
+        always_on=tuple(
+            AlwaysOnTask(name=each.name, command=each.command, enabled=each.enabled, restart=each.restart)
+            for each in file.always_on
+        ),
+        hooks=tuple(
+            Hook(
+                at=each.at,
+                command=each.command,
+                changed=each.when,
+                timeout_s=each.timeout.total_seconds(),
+                via=each.via,
+            )
+            for each in file.hook
+        ),
         health=HealthCheck(
             enabled=file.health.check,
             path=file.health.path,
@@ -147,6 +195,26 @@ def _resolved(file: SiteFile, app: AppTable, username: str, domain: str) -> Site
             timeout_s=file.health.timeout.total_seconds(),
             in_a_row=file.health.in_a_row,
         ),
+    )
+
+
+def _webapp(app: AppTable, target: str, username: str) -> WebAppSettings:
+    """A website of the other kind has none of these."""
+    if app.kind == "asgi":
+        return WebAppSettings()
+
+    def absolute(path: str | None) -> str | None:
+        return None if path is None else on_server(path, username)
+
+    protection = app.password_protection
+    return WebAppSettings(
+        python_version=app.python,
+        source_directory=None if app.strategy == "release" else target,  # only the platform's pages show it
+        working_directory=absolute(app.working_directory),
+        virtualenv_path=absolute(app.virtualenv),
+        force_https=app.force_https,
+        password_protection_enabled=None if protection is None else protection is not False,
+        password_protection_username=protection or None,
     )
 
 

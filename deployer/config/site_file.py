@@ -10,28 +10,49 @@ from deployer.config.positions import KeyPath, spell
 from deployer.config.problems import Problem, tables
 from deployer.config.values import (
     AllowedFile,
+    Conditions,
     Deletes,
     Domain,
     Duration,
+    HeaderName,
+    HeaderValue,
     OneLine,
     Pattern,
+    Protection,
     PythonVersion,
     RepositoryFile,
     RepositoryPath,
     ServerPath,
+    SharedPath,
+    SocketCommand,
     Table,
     TimeOfDay,
     UrlPath,
 )
-from deployer.model.site import Interval, MaxDelete, Prune
+from deployer.model.site import HookTime, Interval, Kind, MaxDelete, Prune, Restart, Strategy, Via
 
 SITE_FILE = "pythonanywhere.toml"
 """Its usual place in the repository."""
 
 
 class AppTable(Table):
-    """The web app: where it is served, with what, and where its files go."""
+    """The site: where it is served, with what, and where its files go."""
 
+    kind: Kind = "wsgi"
+    """What serves it: "wsgi", a web app that runs a WSGI file; "asgi", a command that listens on a socket,
+    which the platform calls a website. Such a one has no `python`, `wsgi`, `virtualenv`, `working_directory`,
+    `force_https`, `password_protection`, [[static]] and [[static_header]]."""
+    command: SocketCommand | None = Field(
+        default=None, examples=["~/.virtualenvs/mysite/bin/uvicorn --uds ${DOMAIN_SOCKET} main:app"]
+    )
+    """What serves a site of kind "asgi": it has to listen on ${DOMAIN_SOCKET}. The platform cannot change it:
+    with another one the website is deleted and made anew, and is away for some seconds."""
+    enabled: bool | None = None
+    """false: take the site off the web; it is neither reloaded nor asked until true puts it back.
+    Default: left as it is."""
+    password_protection: Protection | None = Field(default=None, examples=["staff"])
+    """The name that visitors have to give, together with a password, which `password` of the site in
+    deployer.toml tells; false: they need none. Default: left as it is."""
     domain: Domain | None = None
     """Where the site is served. Default: <username>.pythonanywhere.com, on the EU host
     <username>.eu.pythonanywhere.com."""
@@ -51,7 +72,16 @@ class AppTable(Table):
     """Send visitors who come by http to https. Default: left as it is."""
     wsgi: RepositoryFile | None = Field(default=None, examples=["deploy/wsgi.py"])
     """The file of the repository that becomes /var/www/<domain>_wsgi.py. It is uploaded last, and only
-    when it changed. Default: the server's WSGI file is left as it is."""
+    when it changed. Default: the server's WSGI file is left as it is. With releases it stays among the
+    files of its release, and the deployer's own WSGI file imports it."""
+    strategy: Strategy = "files"
+    """How a commit gets there: "files", each changed file by a request of its own, straight into `target`;
+    "release", all of them in one archive into a folder of their own, switched at once and undone at once."""
+    keep_releases: int = Field(default=3, ge=1, le=50)
+    """How many earlier releases stay on the server, to go back to."""
+    shared: Annotated[tuple[SharedPath, ...], Field(strict=False, examples=[["media/", "db.sqlite3"]])] = ()
+    """What the site itself writes: kept in `<target>/shared` and linked into each release. Relative to
+    `target`, folders with a final slash."""
 
 
 class FilesTable(Table):
@@ -83,6 +113,31 @@ class StaticTable(Table):
     """The folder or file: relative to `app.target`, or absolute, or below the home with ~/."""
 
 
+class StaticHeaderTable(Table):
+    """A header that the web server adds to what it serves below a URL prefix, a [[static]] one above all."""
+
+    url: UrlPath = Field(examples=["/static/"])
+    """The beginning of the URL's path."""
+    name: HeaderName = Field(examples=["Cache-Control"])
+    """The header; with `url` its identity."""
+    value: HeaderValue = Field(examples=["public, max-age=31536000"])
+    """What it says."""
+
+
+class AlwaysOnTable(Table):
+    """A command that the platform starts again whenever it ends. Paid accounts only."""
+
+    name: OneLine = Field(examples=["worker"])
+    """Its identity: a changed command is an update of the same task, and a restart."""
+    command: OneLine = Field(examples=["~/.virtualenvs/mysite/bin/python ~/mysite/manage.py worker"])
+    """What runs on the server, in a shell."""
+    enabled: bool = True
+    """Whether it runs."""
+    restart: Restart = "deployment"
+    """"deployment": it is started anew when files have changed and the site answers well with them, since it
+    would go on with the old ones; "never": it sees to that itself."""
+
+
 class TaskTable(Table):
     """A command that the platform runs by itself, daily or hourly."""
 
@@ -98,6 +153,28 @@ class TaskTable(Table):
     """The minute of an hourly task."""
     enabled: bool = True
     """Whether it runs."""
+
+
+class HookTable(Table):
+    """A command that a deployment runs on the server. It may be run again, and must bear that."""
+
+    at: HookTime = Field(examples=["before_reload"])
+    """"before_reload": when all files are there, before the site runs them; "after_live": when the site was
+    seen to answer well with them. A command that fails, fails the deployment."""
+    command: OneLine = Field(examples=["python manage.py migrate --noinput"])
+    """A line for bash. It runs in `app.working_directory` or `app.target`, with the site's virtualenv."""
+    when: Conditions = Field(
+        default=(), examples=["changed:requirements.txt", ["changed:requirements.txt", "changed:*/migrations/"]]
+    )
+    """"changed:<pattern>": only when a shipped file that this gitignore pattern names has changed; a list: any
+    of them. Relative to `app.source`. Default: whenever the deployment changes anything."""
+    timeout: Duration = Field(
+        default=timedelta(minutes=10), json_schema_extra={"default": "10m"}, examples=["10m"]
+    )
+    """How long it may take; then it is killed, and has failed. Default: "10m"."""
+    via: Via = "auto"
+    """"console": typed into a console that runs; "task": by a scheduled task of its own, a minute or two
+    later; "auto": the first, or else the second."""
 
 
 class HealthTable(Table):
@@ -130,7 +207,10 @@ class SiteFile(Table):
     app: AppTable = AppTable()
     files: FilesTable = FilesTable()
     static: Annotated[tuple[StaticTable, ...], Field(strict=False)] = ()
+    static_header: Annotated[tuple[StaticHeaderTable, ...], Field(strict=False)] = ()
     task: Annotated[tuple[TaskTable, ...], Field(strict=False)] = ()
+    always_on: Annotated[tuple[AlwaysOnTable, ...], Field(strict=False)] = ()
+    hook: Annotated[tuple[HookTable, ...], Field(strict=False)] = ()
     health: HealthTable = HealthTable()
 
 
@@ -140,7 +220,9 @@ def site_rules(raw: Mapping[str, Any]) -> Iterator[Problem]:
     for path, task in tasks:
         yield from _task_time(path, task)
     yield from _repeated(tasks, "name", lambda name: name)
+    yield from _repeated(tables(raw, "always_on"), "name", lambda name: name)
     yield from _repeated(mappings, "url", lambda url: url.rstrip("/"))
+    yield from _repeated_headers(raw)
 
 
 def _task_time(path: KeyPath, task: Mapping[str, Any]) -> Iterator[Problem]:
@@ -153,6 +235,16 @@ def _task_time(path: KeyPath, task: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem((*path, wanted), f"is missing: {kind} task needs it, as in {example} (UTC)")
     if other in task:
         yield Problem((*path, other), f"does not belong to {kind} task, which runs at its `{wanted}`")
+
+
+def _repeated_headers(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    """A prefix has each header once; the names of headers have no case."""
+    by_url: dict[str, list[tuple[KeyPath, Mapping[str, Any]]]] = {}
+    for path, header in tables(raw, "static_header"):
+        if isinstance(header.get("url"), str):
+            by_url.setdefault(header["url"].rstrip("/"), []).append((path, header))
+    for headers in by_url.values():
+        yield from _repeated(headers, "name", str.lower)
 
 
 def _repeated(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from posixpath import normpath
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -103,6 +103,15 @@ def _server_path(value: str) -> str:
     return value
 
 
+def _shared_path(value: str) -> str:
+    path = _one_line(value)
+    if path.startswith(("/", "~")) or any(part in ("", ".", "..") for part in path.rstrip("/").split("/")):
+        raise ValueError(f'must be a path inside the target, without . and .., not "{value}"')
+    if "*" in path:
+        raise ValueError(f'names one folder or file, patterns are not understood here: "{value}"')
+    return path
+
+
 def _allowed_file(value: str) -> str:
     path = _repository_file(value)
     if "*" in path:
@@ -163,6 +172,59 @@ def _max_delete(value: object) -> MaxDelete:
     return MaxDelete(share=float(found[1]) / 100)
 
 
+def _socket_command(value: str) -> str:
+    if "${DOMAIN_SOCKET}" in _one_line(value):
+        return value
+    bare = re.search(r"\$DOMAIN_SOCKET\b", value)
+    wrong = ", with its braces" if bare else ""
+    raise ValueError(
+        f"must listen on ${{DOMAIN_SOCKET}}{wrong}: that is the Unix socket by which the platform reaches "
+        'the site, as in "uvicorn --uds ${DOMAIN_SOCKET} main:app"'
+    )
+
+
+def _conditions(value: object) -> tuple[str, ...]:
+    """The patterns of `when`, which is one condition or a list of them."""
+    given = [value] if isinstance(value, str) else value
+    example = 'as in when = "changed:requirements.txt", or a list of such'
+    if not isinstance(given, list) or not given or not all(isinstance(each, str) for each in given):
+        raise ValueError(f"must be a condition in quotes, {example}")
+    patterns = []
+    for each in given:
+        kind, _, pattern = each.partition(":")
+        if kind != "changed" or not pattern.strip():
+            raise ValueError(f'must be "changed:" and a pattern of paths, {example}, not {_shown(each)}')
+        patterns.append(_gitignore_pattern(pattern))
+    return tuple(patterns)
+
+
+def _header_name(value: str) -> str:
+    """A token by RFC 9110, section 5.6.2."""
+    if re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", value) is None:
+        raise ValueError(f'must be the name of a header, like "Cache-Control", not {_shown(value)}')
+    return value
+
+
+def _header_value(value: str) -> str:
+    if value != _one_line(value).strip() or not value.isascii():
+        raise ValueError("must be printable ASCII, without spaces at its ends")
+    return value
+
+
+def _protection(value: object) -> str | Literal[False]:
+    """A name and `false` in one key: nobody can switch protection on and forget the name."""
+    if value is False:
+        return False
+    if value is True:
+        raise ValueError('must be the name that visitors give, as in password_protection = "staff", or false')
+    name = _quoted(value, 'must be a name in quotes, as in password_protection = "staff", or false')
+    if re.fullmatch(r"[!-9;-~]+", name) is None:
+        raise ValueError(
+            f"must be one word of ASCII without a colon, which ends the name, not {_shown(name)}"
+        )
+    return name
+
+
 def username(value: str) -> str:
     """The name in /home/<name> and in <name>.pythonanywhere.com; nobody knows the platform's exact rule."""
     if "@" in value:
@@ -206,9 +268,30 @@ Username = Annotated[str, AfterValidator(username), _string(pattern="^[A-Za-z0-9
 LocalPath = Annotated[Path, BeforeValidator(_quoted_path), PlainSerializer(str), _string(minLength=1)]
 OneLine = Annotated[str, AfterValidator(_one_line), _string(minLength=1)]
 PythonVersion = Annotated[str, BeforeValidator(_python), _string(pattern=r"^3\.[0-9]{1,2}$")]
+SocketCommand = Annotated[str, AfterValidator(_socket_command), _string(pattern=r"\$\{DOMAIN_SOCKET\}")]
+Conditions = Annotated[
+    tuple[str, ...],
+    PlainValidator(_conditions),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": "^changed:."},
+                {"type": "array", "items": {"type": "string", "pattern": "^changed:."}, "minItems": 1},
+            ]
+        }
+    ),
+]
+HeaderName = Annotated[str, AfterValidator(_header_name), _string(pattern="^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+HeaderValue = Annotated[str, AfterValidator(_header_value), _string(minLength=1)]
+Protection = Annotated[
+    str | Literal[False],
+    PlainValidator(_protection),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": "^[!-9;-~]+$"}, {"const": False}]}),
+]
 Domain = Annotated[str, AfterValidator(_domain), _string(pattern=r"^[^/:]+\.[^/:]+$")]
 RepositoryPath = Annotated[str, AfterValidator(_repository_path), _string(pattern="^[^/~]")]
 RepositoryFile = Annotated[str, AfterValidator(_repository_file), _string(pattern="^[^/~]")]
+SharedPath = Annotated[str, AfterValidator(_shared_path), _string(pattern="^[^/~*][^*]*$")]
 AllowedFile = Annotated[str, AfterValidator(_allowed_file), _string(pattern="^[^/~*][^*]*$")]
 Pattern = Annotated[str, AfterValidator(_gitignore_pattern), _string(minLength=1)]
 ServerPath = Annotated[str, AfterValidator(_server_path), _string(pattern="^[~/]")]

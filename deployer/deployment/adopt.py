@@ -2,19 +2,26 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
-from deployer.deployment.live import find_webapp, read_mappings, read_tasks, read_wsgi, webapp_settings
-from deployer.deployment.observe import Survey, wsgi_content
+from deployer.deployment.lists import CALLS, Calls
+from deployer.deployment.live import find_webapp, find_website, read_wsgi, webapp_settings
+from deployer.deployment.observe import wsgi_content
 from deployer.deployment.record import Record
 from deployer.deployment.site_work import SiteWork
-from deployer.errors import UsageError
+from deployer.deployment.survey import Survey
+from deployer.deployment.tls import observe_tls
+from deployer.errors import ApiError, Temporary, UsageError
 from deployer.model.digest import blob_digest
 from deployer.model.files import Commit, FileEntry
-from deployer.model.manifest import AppliedSettings, FileTable, Live, Manifest
+from deployer.model.manifest import Applied, AppliedSettings, FileTable, Live, Manifest
+from deployer.model.overrides import Overrides
+from deployer.model.tls import AppliedTls
 from deployer.planning.changes import compare, fingerprint
 from deployer.planning.patterns import PathPatterns
-from deployer.planning.settings import same_mapping, same_task, setting_changes
-from deployer.pythonanywhere import PythonAnywhere
+from deployer.planning.settings import setting_changes
+from deployer.planning.tls import plan_tls
+from deployer.pythonanywhere import PythonAnywhere, WebApp, Website
 from deployer.scaffold import LiveSite
 from deployer.state import exclusive
 
@@ -92,39 +99,78 @@ def _adopted(
 
 def _settings(work: SiteWork, commit: Commit) -> tuple[AppliedSettings, tuple[str, ...]]:
     """What of the wanted settings is there already; the rest is the next plan's."""
-    site, api = work.site, work.api
     work.reporter.observing("settings")
-    app = find_webapp(api, site)
+    applied, words = (_webapp if work.site.command is None else _website)(work)
+    is_there = applied is not None
+    applied = applied or AppliedSettings()
+    for name, calls in CALLS.items():
+        if getattr(work.site, name) and (is_there or calls.listed.of_account):
+            found, more = _list(work, calls)
+            lists: dict[str, Any] = {name: found}
+            applied = replace(applied, **lists)
+            words += more
+    if work.site.wsgi is not None and is_there:
+        applied = replace(applied, wsgi=_wsgi_digest(work, commit))
+        words += (f"WSGI file: {'same' if applied.wsgi else 'differs; a copy is kept when it is replaced'}",)
+    if is_there:
+        tls, more = _certificate(work)
+        applied = replace(applied, tls=tls)
+        words += more
+    return applied, words
+
+
+def _webapp(work: SiteWork) -> tuple[AppliedSettings | None, tuple[str, ...]]:
+    """A password is not compared, so it is sent by the next deployment. None: there is no web app."""
+    site = work.site
+    app = find_webapp(work.api, site)
     if app is None:
-        return AppliedSettings(), (f"web app {site.domain}: not there",)
+        return None, (f"web app {site.domain}: not there",)
     changes = setting_changes(site.webapp, webapp_settings(app))
-    mappings = tuple(
-        replace(item, mapping=wanted)
-        for item in read_mappings(api, site)
-        for wanted in site.static
-        if same_mapping(item.mapping, wanted)
-    )
-    tasks = tuple(
-        replace(item, task=wanted)
-        for item in (read_tasks(api, site) if site.tasks else ())
-        for wanted in site.tasks
-        if same_task(item.task, wanted) and item.task.name in {"", wanted.name}
-    )
-    wsgi = _wsgi_digest(work, commit)
-    words = [
-        f"web app {site.domain}: "
-        + (f"differs in {', '.join(name for name, _ in changes)}" if changes else "same"),
-        *(_found(f"static mapping {m.url}", m in [i.mapping for i in mappings]) for m in site.static),
-        *(_found(f"task {t.name}", t in [i.task for i in tasks]) for t in site.tasks),
-    ]
-    if site.wsgi is not None:
-        words.append(f"WSGI file: {'same' if wsgi else 'differs; a copy is kept when it is replaced'}")
-    webapp = None if changes else site.webapp
-    return AppliedSettings(webapp=webapp, static=mappings, tasks=tasks, wsgi=wsgi), tuple(words)
+    enabled = site.enabled if site.enabled == app.enabled else None
+    names = [name for name, _ in changes] + ["enabled"] * (enabled != site.enabled)
+    words = f"web app {site.domain}: " + (f"differs in {', '.join(names)}" if names else "same")
+    return AppliedSettings(webapp=None if changes else site.webapp, enabled=enabled), (words,)
 
 
-def _found(what: str, is_there: bool) -> str:  # noqa: FBT001 - a fact, not a switch
-    return f"{what}: {'same' if is_there else 'not there'}"
+def _website(work: SiteWork) -> tuple[AppliedSettings | None, tuple[str, ...]]:
+    site = work.site
+    website = find_website(work.api, site)
+    if website is None:
+        return None, (f"website {site.domain}: not there",)
+    command = site.command if site.command == website.command else None
+    enabled = site.enabled if site.enabled == website.enabled else None
+    names = ["command"] * (command is None) + ["enabled"] * (enabled != site.enabled)
+    words = f"website {site.domain}: " + (f"differs in {', '.join(names)}" if names else "same")
+    return AppliedSettings(command=command, enabled=enabled), (words,)
+
+
+def _list(work: SiteWork, calls: Calls[Any]) -> tuple[tuple[Applied[Any], ...], tuple[str, ...]]:
+    """What is there as wanted, and carries another site's label as little as another name of this one's."""
+    listed = calls.listed
+    wanted = getattr(work.site, listed.name)
+    found = tuple(
+        replace(item, thing=thing)
+        for item in calls.read(work.api, work.site)
+        for thing in wanted
+        if listed.same(item.thing, thing)
+        and (not listed.of_account or listed.title(item.thing) in {"", listed.title(thing)})
+    )
+    there = [item.thing for item in found]
+    words = (
+        f"{listed.word} {listed.title(thing)}: {'same' if thing in there else 'not there'}"
+        for thing in wanted
+    )
+    return found, tuple(words)
+
+
+def _certificate(work: SiteWork) -> tuple[AppliedTls | None, tuple[str, ...]]:
+    """The one that is there, if it is as wanted."""
+    facts = observe_tls(work, Manifest.nothing(work.site), Overrides(), exists=True).facts
+    if facts is None or work.site.has_platforms_certificate:
+        return None, ()
+    plan = plan_tls(work.site, None, facts, Overrides(), anew=False)
+    there = "not there" if facts.live is None else "differs"
+    return plan.settled, (f"certificate: {'same' if plan.settled else there}",)
 
 
 def _wsgi_digest(work: SiteWork, commit: Commit) -> str | None:
@@ -137,23 +183,63 @@ def _wsgi_digest(work: SiteWork, commit: Commit) -> str | None:
 
 
 def live_site(api: PythonAnywhere, domain: str) -> LiveSite:
-    """An existing web app with its mappings, and the account's tasks, as they are now.
+    """An existing site with what hangs on it, and the account's tasks, as they are now.
 
-    Raises UsageError when there is no such web app.
+    Raises UsageError when there is no such site.
     """
-    app = next((app for app in api.webapps.list() if app.domain_name.lower() == domain.lower()), None)
-    if app is None:
-        raise UsageError(f"there is no web app {domain} to adopt", hint="`deployer init` starts a new one.")
+    wanted = domain.lower()
+    app = next((app for app in api.webapps.list() if app.domain_name.lower() == wanted), None)
+    if app is not None:
+        return _with_tasks(api, _from_webapp(api, app))
+    website = next((each for each in api.websites.list() if each.domain_name.lower() == wanted), None)
+    if website is not None:
+        return _with_tasks(api, _from_website(website))
+    raise UsageError(f"there is no web app {domain} to adopt", hint="`deployer init` starts a new one.")
+
+
+def _from_webapp(api: PythonAnywhere, app: WebApp) -> LiveSite:
+    protected = app.password_protection_enabled
     return LiveSite(
         domain=app.domain_name,
         python=app.python_version,
-        target=app.source_directory or app.working_directory or f"~/{domain}",
+        target=app.source_directory or app.working_directory or f"~/{app.domain_name}",
         working_directory=app.working_directory,
         virtualenv=app.virtualenv_path,
         force_https=app.force_https,
+        password_protection=app.password_protection_username if protected else None,
         static=tuple((item.url or "", item.path or "") for item in api.static_files.list(app.domain_name)),
+        headers=tuple(
+            (item.url or "", item.name or "", item.value_text or "")
+            for item in api.static_headers.list(app.domain_name)
+        ),
+    )
+
+
+def _from_website(website: Website) -> LiveSite:
+    return LiveSite(
+        domain=website.domain_name,
+        python=None,
+        target=f"~/{website.domain_name}",
+        working_directory=None,
+        virtualenv=None,
+        force_https=None,
+        command=website.command,
+    )
+
+
+def _with_tasks(api: PythonAnywhere, site: LiveSite) -> LiveSite:
+    """Always-on ones are for paid accounts; what another is answered is not known, and no reason to stop."""
+    try:
+        always_on = api.always_on.list()
+    except Temporary:
+        raise
+    except ApiError:
+        always_on = ()
+    return replace(
+        site,
         tasks=tuple(
             (task.description or f"task-{task.id}", task.command or "", task.hour, task.minute or 0)
             for task in api.schedule.list()
         ),
+        always_on=tuple((task.description or f"task-{task.id}", task.command or "") for task in always_on),
     )

@@ -1,30 +1,37 @@
 """Carries out the actions that change what the platform holds beside files."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
-from deployer.deployment.live import find_webapp, read_mappings, read_tasks
+from deployer.deployment.lists import CALLS, Calls
+from deployer.deployment.live import find_webapp, find_website
+from deployer.deployment.password import masked, required_password
 from deployer.deployment.site_work import SiteWork
-from deployer.errors import OutcomeUnknown
-from deployer.model.manifest import AppliedMapping, AppliedSettings, AppliedTask
+from deployer.errors import ApiError, NotFound, OutcomeUnknown, Temporary
+from deployer.events import log
+from deployer.model.manifest import Applied, AppliedSettings
 from deployer.model.plan import (
     Action,
     ConfigureWebApp,
-    CreateMapping,
-    CreateTask,
+    CreateThing,
     CreateWebApp,
-    DeleteMapping,
-    DeleteTask,
-    UpdateMapping,
-    UpdateTask,
+    CreateWebsite,
+    DeleteThing,
+    DeleteWebApp,
+    DeleteWebsite,
+    DisableWebApp,
+    EnableWebApp,
+    RestartAlwaysOn,
+    SwitchWebsite,
+    UpdateThing,
 )
-from deployer.model.site import ScheduledTask, StaticMapping
-from deployer.planning.settings import LiveSettings, is_announced, same_mapping
+from deployer.planning.settings import LiveSettings
+from deployer.pythonanywhere import EnableOutcome
 
 CREATION_TRIES = 3
 Created = TypeVar("Created")
-Thing = TypeVar("Thing")
 
 
 @dataclass(slots=True)
@@ -34,29 +41,38 @@ class SettingsChange:
     work: SiteWork
     live: LiveSettings
     applied: AppliedSettings
+    _left_behind: dict[str, tuple[Applied[Any], ...]] = field(init=False, default_factory=dict)
 
     def carry_out(self, action: Action) -> None:
         """One request, or more where a creating call's answer was lost."""
+        match action:
+            case CreateThing() | UpdateThing() | DeleteThing():
+                self._change_list(action)
+            case RestartAlwaysOn():
+                self._restart(action)
+            case _:
+                self._change_site(action)
+
+    def _change_site(self, action: Action) -> None:
         api, domain = self.work.api, self.work.site.domain
         match action:
             case CreateWebApp():
                 self._create_webapp(action)
             case ConfigureWebApp():
-                api.webapps.update(domain, **dict(action.changes))
-            case CreateMapping():
-                self._note_mapping(self._create_mapping(action.mapping), action.mapping)
-            case UpdateMapping():
-                api.static_files.update(domain, action.id, url=action.mapping.url, path=action.mapping.path)
-                self._note_mapping(action.id, action.mapping)
-            case DeleteMapping():
-                api.static_files.delete(domain, action.id)
-            case CreateTask():
-                self._note_task(self._create_task(action.task), action.task)
-            case UpdateTask():
-                self._update_task(action.id, action.task)
-                self._note_task(action.id, action.task)
-            case DeleteTask():
-                api.schedule.delete(action.id)
+                self._configure(action)
+            case EnableWebApp():
+                if api.webapps.enable(domain) is EnableOutcome.AT_LIMIT:
+                    log.warning("enable_unsure", problem="refused at the account's limit; the check decides")
+            case DisableWebApp():
+                api.webapps.disable(domain)
+            case DeleteWebApp():
+                api.webapps.delete(domain)
+            case CreateWebsite():
+                self._create_website(action)
+            case SwitchWebsite():
+                api.websites.set_enabled(domain, action.enabled)
+            case DeleteWebsite():
+                api.websites.delete(domain)
             case _:
                 raise AssertionError(f"not a setting: {action!r}")
 
@@ -69,55 +85,80 @@ class SettingsChange:
 
         _created(create, lambda: find_webapp(api, site) is not None or None)
 
-    def _create_mapping(self, mapping: StaticMapping) -> int:
+    def _create_website(self, action: CreateWebsite) -> None:
         api, site = self.work.api, self.work.site
-        known = {item.id for item in (*self.applied.static, *self.live.static)}
+        _created(
+            lambda: api.websites.create(site.domain, command=action.command, enabled=action.enabled),
+            lambda: find_website(api, site),
+        )
+
+    def _configure(self, action: ConfigureWebApp) -> None:
+        """The platform may quote what it does not like, and it is a person who reads that."""
+        changes = dict(action.changes)
+        if action.password:
+            changes["password_protection_password"] = required_password(self.work).reveal()
+        try:
+            self.work.api.webapps.update(self.work.site.domain, **changes)
+        except ApiError as error:
+            error.message = masked(self.work, error.message)
+            error.args = (error.message,)
+            raise
+
+    def _change_list(self, action: CreateThing[Any] | UpdateThing[Any] | DeleteThing) -> None:
+        api, site, calls = self.work.api, self.work.site, CALLS[action.family]
+        match action:
+            case CreateThing():
+                self._note(action.family, self._create(action), action.thing)
+            case UpdateThing():
+                calls.update(api, site, action.id, action.thing)
+                self._note(action.family, action.id, action.thing)
+            case DeleteThing():
+                calls.delete(api, site, action.id)
+
+    def _create(self, action: CreateThing[Any]) -> int:
+        api, site, calls = self.work.api, self.work.site, CALLS[action.family]
+        if (id_ := self._take_over(calls, action.thing)) is not None:
+            return id_
+        before = (*getattr(self.applied, action.family), *getattr(self.live, action.family))
+        known = {item.id for item in before}
         return _created(
-            lambda: api.static_files.create(site.domain, url=mapping.url, path=mapping.path).id,
-            lambda: _new_one(
-                ((item.id, item.mapping) for item in read_mappings(api, site)), known, mapping, same_mapping
-            ),
+            lambda: calls.create(api, site, action.thing),
+            lambda: _new_one(calls.read(api, site), known, action.thing, calls.listed.is_announced),
         )
 
-    def _create_task(self, task: ScheduledTask) -> int:
-        api, site = self.work.api, self.work.site
-        known = {item.id for item in (*self.applied.tasks, *self.live.tasks)}
-        return _created(
-            lambda: (
-                api.schedule.create(
-                    command=task.command,
-                    interval=task.interval,
-                    hour=task.hour,
-                    minute=task.minute,
-                    enabled=task.enabled,
-                    description=self.work.site.task_label(task.name),
-                ).id
-            ),
-            lambda: _new_one(
-                ((item.id, item.task) for item in read_tasks(api, site)), known, task, is_announced
-            ),
-        )
+    def _take_over(self, calls: Calls[Any], thing: Any) -> int | None:
+        """Nobody knows whether a domain that becomes a web app again has what hung on it before."""
+        listed = calls.listed
+        if self.live.exists or listed.of_account:
+            return None
+        if listed.name not in self._left_behind:
+            self._left_behind[listed.name] = calls.read(self.work.api, self.work.site)
+        ours = {item.id for item in getattr(self.applied, listed.name)}
+        for item in self._left_behind[listed.name]:
+            if item.id not in ours and listed.identity(item.thing) == listed.identity(thing):
+                calls.update(self.work.api, self.work.site, item.id, thing)
+                return item.id
+        return None
 
-    def _update_task(self, id_: int, task: ScheduledTask) -> None:
-        """Hourly tasks must not carry an hour: the platform's own message."""
-        at_hour = {} if task.hour is None else {"hour": task.hour}
-        self.work.api.schedule.update(
-            id_,
-            command=task.command,
-            enabled=task.enabled,
-            description=self.work.site.task_label(task.name),
-            interval=task.interval,
-            minute=task.minute,
-            **at_hour,
-        )
+    def _note(self, family: str, id_: int, thing: Any) -> None:
+        lists: dict[str, Any] = {family: (*getattr(self.applied, family), Applied(id=id_, thing=thing))}
+        self.applied = replace(self.applied, **lists)
 
-    def _note_mapping(self, id_: int, mapping: StaticMapping) -> None:
-        item = AppliedMapping(id=id_, mapping=mapping)
-        self.applied = replace(self.applied, static=(*self.applied.static, item))
-
-    def _note_task(self, id_: int, task: ScheduledTask) -> None:
-        item = AppliedTask(id=id_, task=task)
-        self.applied = replace(self.applied, tasks=(*self.applied.tasks, item))
+    def _restart(self, action: RestartAlwaysOn) -> None:
+        """Twice does no harm: it ends the task again. One that somebody deleted is not ours any more: the
+        next run makes it anew.
+        """
+        restart = self.work.api.always_on.restart
+        try:
+            with suppress(Temporary):
+                restart(action.id)
+                return
+            self.work.pause(2.0)
+            restart(action.id)
+        except NotFound as error:
+            log.warning("always_on_gone", task=action.subject, problem=error.message)
+            left = tuple(item for item in self.applied.always_on if item.id != action.id)
+            self.applied = replace(self.applied, always_on=left)
 
 
 def _created(create: Callable[[], Created], find: Callable[[], Created | None]) -> Created:
@@ -132,7 +173,7 @@ def _created(create: Callable[[], Created], find: Callable[[], Created | None]) 
 
 
 def _new_one(
-    listed: Iterable[tuple[int, Thing]], known: set[int], wanted: Thing, same: Callable[[Thing, Thing], bool]
+    listed: Iterable[Applied[Any]], known: set[int], wanted: Any, same: Callable[[Any, Any], bool]
 ) -> int | None:
     """The id that a creating call gave, found in a list: what is as wanted and was not there before."""
-    return next((id_ for id_, thing in listed if id_ not in known and same(thing, wanted)), None)
+    return next((item.id for item in listed if item.id not in known and same(item.thing, wanted)), None)

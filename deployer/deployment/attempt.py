@@ -7,21 +7,30 @@ from datetime import UTC, datetime
 from time import monotonic
 
 from deployer import health
+from deployer.deployment import releases
 from deployer.deployment.evidence import gather
 from deployer.deployment.execute import Execution
+from deployer.deployment.hooks import HookFailed, HookNotRun
 from deployer.deployment.observe import Observation, observe
+from deployer.deployment.password import login
 from deployer.deployment.record import Record, busy, intent
 from deployer.deployment.site_work import SiteWork
+from deployer.deployment.tls import where_to_ask
 from deployer.errors import ApiError, DeployerError, Interrupted, NeedsPerson, NotFound, Refused, Temporary
 from deployer.events import deployment_events, log
 from deployer.model.deployment import Deployment, Status, Step
 from deployer.model.files import Commit
 from deployer.model.manifest import AppliedSettings, Failed, Live, Manifest
 from deployer.model.overrides import Overrides
-from deployer.model.plan import Plan, Reload
+from deployer.model.plan import KeepWsgiCopy, Note, Plan, Reload, ReloadWebsite, RequestCertificate, RunHook
+from deployer.model.release import ReleaseOrder
 from deployer.planning.changes import apply, fingerprint
 from deployer.planning.planner import Decision, decide
+from deployer.planning.tls import awaiting
 from deployer.pythonanywhere import ReloadOutcome
+
+NEW_WEBSITE_S = 15.0
+"""How long a website that was just made may answer 404 (help page "ASGICommandLine": "some seconds")."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +41,21 @@ class Outcome:
     plan: Plan
     answer: health.Answer | None
     """What the site answered; None when nothing needed a reload."""
+    notes: tuple[Note, ...] = ()
+    """What came of it that the plan could not know."""
 
 
 class NotWell(NeedsPerson):
     """A commit is on the server with which the site does not answer as it should."""
 
-    def __init__(self, message: str, *, left: str, failed: Failed, previous: Live | None) -> None:
+    def __init__(
+        self, message: str, *, left: str, failed: Failed, previous: Live | None, undone: str = ""
+    ) -> None:
         super().__init__(message, left=left)
         self.failed = failed
         self.previous = previous
+        self.undone = undone
+        """What putting the commit before back does not take back."""
 
 
 def attempt(
@@ -50,14 +65,18 @@ def attempt(
     *,
     spoilt: frozenset[str] = frozenset(),
     leaving: Failed | None = None,
+    record: Record | None = None,
 ) -> Outcome:
     """Try it, as one deployment of the history; the caller holds the site's lock.
+
+    `record` is one that was just read, so that it need not be read again.
 
     `spoilt` paths are sent again. `leaving` is the commit that a rollback turns away from.
     Raises Refused, SiteBusy, ApiError, Interrupted, and NotWell when the site does not answer well.
     """
-    with _begun(work, commit) as run:
-        observation = observe(work, commit, run.record.read(), overrides, spoilt)
+    with _begun(work, commit, record) as run:
+        manifest = run.record.seen or run.record.read()
+        observation = observe(work, commit, manifest, overrides, spoilt)
         run.observed(observation)
         decision = decide(observation.facts)
         plan = decision.plan
@@ -112,23 +131,25 @@ def quarantine(failed: Failed | None) -> Iterator[str]:
 class _Run:
     """The deployment under way."""
 
-    def __init__(self, work: SiteWork, commit: Commit, deployment: Deployment) -> None:
+    def __init__(self, work: SiteWork, commit: Commit, deployment: Deployment, record: Record | None) -> None:
         self.work = work
         self.commit = commit
         self.deployment = deployment
-        self.record = Record(work.site, work.api)
+        self.record = record or Record(work.site, work.api)
         self.base: str | None = None
 
     def observed(self, observation: Observation) -> None:
         self.base = observation.facts.manifest.commit
 
     def carry_out(self, observation: Observation, decision: Decision, leaving: Failed | None) -> Outcome:
-        work, plan, before = self.work, decision.plan, observation.facts.manifest
+        work, plan, before = self.work, decision.plan, _until_live(observation)
         if not plan.actions:
             completed = _completed(observation, decision, decision.settled)
             self.record.write_unclaimed(_now_live(completed, before, self._live(), leaving))
             return self.ended(Status.LIVE, plan, None)
         pending = intent(observation.facts, plan, self.deployment, owner=work.state.owner, who=work.who)
+        if observation.facts.release is not None:
+            pending = replace(pending, release=self._sent(observation, plan))
         claimed = self.record.claim(replace(before, settings=decision.known), pending, work.pause)
         execution = Execution(
             work, observation, plan, self.deployment.id, decision.settled, self.record, claimed
@@ -136,26 +157,116 @@ class _Run:
         try:
             execution.run()
             execution.claimed = self.record.renew(execution.claimed)
-        except (ApiError, Interrupted) as error:
+        except HookFailed as failure:
+            doubtful = execution.claimed.prolonged(datetime.now(UTC))
+            raise self._hook_failed(failure, plan, doubtful) from None
+        except (ApiError, Interrupted, HookNotRun) as error:
             self._give_up(execution.claimed, error)
             raise
         completed = _completed(observation, decision, execution.settings.applied)
+        completed = _with_release(completed, execution.claimed, is_built=plan.reload is not None)
         answer = None
-        if (reload := plan.reload) is not None:
+        if plan.reload is not None or plan.starts_website:
             since = datetime.now(UTC)
-            self._reload(reload, number=len(plan.actions))
-            answer = self._check()
+            if plan.reload is not None:
+                self._reload(plan.reload, number=len(plan.steps) + 1)
+                execution.claimed = self._switched(observation, plan, execution, since)
+                completed = _with_release(completed, execution.claimed)
+            url = where_to_ask(work, observation.facts.tls, execution.settings.applied.tls)
+            answer = self._check(url, is_new=plan.starts_website)
             if not answer.well:
-                raise self._not_well(answer, completed, since)
-        self.record.renew(execution.claimed)
+                known = completed
+                if observation.has_first_release:
+                    known = self._without_releases(observation, plan, execution)
+                raise self._not_well(answer, plan, known, since)
+        execution.claimed = self.record.renew(execution.claimed)
+        try:
+            execution.after_live()
+            execution.restart()
+        except HookFailed as failure:
+            raise self._hook_failed(failure, plan, completed) from None
+        except (ApiError, Interrupted, HookNotRun) as error:
+            self._give_up(execution.claimed, error)
+            raise
+        completed = replace(
+            completed, settings=replace(completed.settings, always_on=execution.settings.applied.always_on)
+        )
         self._write_last(_now_live(completed, before, self._live(), leaving))
         log.info("live", commit=self.commit.id, url=work.site_url)
-        return self.ended(Status.LIVE, plan, answer)
+        return self.ended(Status.LIVE, plan, answer, _learned(work, plan, completed))
+
+    def _sent(self, observation: Observation, plan: Plan) -> ReleaseOrder:
+        """Nothing on the server uses what is sent here, and nobody has a claim yet."""
+        try:
+            return releases.order(self.work, observation, plan, self.deployment)
+        except (ApiError, Interrupted) as error:
+            error.left = "Nothing that the site uses was changed."
+            raise
+
+    def _switched(
+        self, observation: Observation, plan: Plan, execution: Execution, since: datetime
+    ) -> Manifest:
+        """The claim, once the site serves the release that it orders.
+
+        What the release is built from may have been changed or removed on the server: then it is sent
+        whole, once. Raises NotWell when the site serves another one, with what it says of that.
+        """
+        claimed = execution.claimed
+        order = claimed.pending.release if claimed.pending else None
+        if order is None or plan.reload is None:
+            return claimed
+        told = releases.served(self.work, order)
+        if told.kind in releases.SENT_AGAIN and claimed.pending is not None:
+            log.warning("release_sent_whole", release=order.id, reason=told.text)
+            order = releases.order(self.work, observation, plan, self.deployment, alone=True)
+            claimed = claimed.with_pending(replace(claimed.pending, release=order))
+            self.record.write(claimed)
+            self._reload(plan.reload, number=len(plan.actions) + 1)
+            told = releases.served(self.work, order)
+        if not told.well:
+            raise self._not_served(told, order, plan, execution, since)
+        return claimed
+
+    def _not_served(
+        self,
+        told: releases.Served,
+        order: ReleaseOrder,
+        plan: Plan,
+        execution: Execution,
+        since: datetime,
+    ) -> NotWell:
+        """The site runs what it ran; only the record still names what it could not run."""
+        observation = execution.observation
+        before = observation.recorded
+        failed = Failed(
+            commit=self.commit.id,
+            deployment=self.deployment.id,
+            reason=f"could not be served: {told.text.splitlines()[-1] if told.text else told.kind}",
+        )
+        text = f"{self.work.site.domain} does not serve release {order.id}: {told.text}"
+        evidence = gather(self.work, "", since)
+        error = NotWell(
+            f"{text}\n{evidence}".rstrip(),
+            left=f"Release {order.id} is on the server, and is not used.",
+            failed=failed,
+            previous=before.live,
+            undone=_undone(plan),
+        )
+        known = (
+            self._without_releases(observation, plan, execution)
+            if observation.has_first_release
+            else (execution.claimed.prolonged(datetime.now(UTC)))
+        )
+        known = replace(
+            known,
+            releases=releases.remembered(before, order, failed=failed.reason),
+        )
+        return self._recorded(error, known)
 
     def _live(self) -> Live:
         return Live(commit=self.commit.id, deployment=self.deployment.id, since=datetime.now(UTC))
 
-    def _give_up(self, claimed: Manifest, error: ApiError | Interrupted) -> None:
+    def _give_up(self, claimed: Manifest, error: ApiError | Interrupted | HookNotRun) -> None:
         """After an orderly failure nobody has to wait for a lease; what was touched stays in doubt.
 
         Where nothing answers this could not be written either: the lease ends by itself then.
@@ -164,11 +275,13 @@ class _Run:
             with suppress(DeployerError):
                 self.record.write(claimed.prolonged(datetime.now(UTC)))
 
-    def ended(self, status: Status, plan: Plan, answer: health.Answer | None) -> Outcome:
+    def ended(
+        self, status: Status, plan: Plan, answer: health.Answer | None, notes: tuple[Note, ...] = ()
+    ) -> Outcome:
         detail = f"answered {answer.status} in {1000 * answer.seconds:.0f} ms" if answer else ""
         ended = self.work.state.end(self.deployment, status, base=self.base, detail=detail)
         log.info("deployment_ended", status=status, seconds=ended.seconds)
-        return Outcome(deployment=ended, plan=plan, answer=answer)
+        return Outcome(deployment=ended, plan=plan, answer=answer, notes=notes)
 
     def _write_last(self, manifest: Manifest) -> None:
         try:
@@ -189,7 +302,8 @@ class _Run:
         api, domain, began = self.work.api, self.work.site.domain, monotonic()
         for attempt_number in (1, 2):
             try:
-                outcome = api.webapps.reload(domain)
+                family = api.websites if isinstance(action, ReloadWebsite) else api.webapps
+                outcome = family.reload(domain)
             except Temporary as error:
                 log.warning("reload_unsure", attempt=attempt_number, problem=error.message)
                 if attempt_number == 1:
@@ -205,12 +319,21 @@ class _Run:
             break
         self.work.reporter.advanced(action)
 
-    def _check(self) -> health.Answer:
-        work = self.work
-        if not work.site.health.enabled:
-            log.warning("health_not_checked", reason="health.check = false")
+    def _check(self, url: str | None, *, is_new: bool) -> health.Answer:
+        """`url` None: nobody can be let in yet."""
+        work = self.work if url is None else replace(self.work, site_url=url)
+        if not work.site.health.enabled or url is None:
+            reason = "health.check = false" if url else "there is no certificate yet, and force_https is on"
+            log.warning("health_not_checked", reason=reason)
             return health.Answer(well=True, status=None, problem="", excerpt="", seconds=0.0, tries=0)
-        answer = health.wait_until_well(work.site_url, work.host_header, work.site.health, work.pause)
+        answer = health.wait_until_well(
+            work.site_url,
+            work.host_header,
+            work.site.health,
+            work.pause,
+            login=login(work),
+            new_for_s=min(NEW_WEBSITE_S, work.site.health.timeout_s / 2) if is_new else 0.0,
+        )
         say = log.info if answer.well else log.error
         say(
             "health_checked",
@@ -222,7 +345,7 @@ class _Run:
         )
         return answer
 
-    def _not_well(self, answer: health.Answer, completed: Manifest, since: datetime) -> NotWell:
+    def _not_well(self, answer: health.Answer, plan: Plan, completed: Manifest, since: datetime) -> NotWell:
         """Evidence first, before anything else is touched; then the record, so that the next run need
         not guess what is on the server: it is known to the byte, it just is not live.
         """
@@ -234,19 +357,59 @@ class _Run:
         )
         text = f"{self.work.site.domain} does not answer as it should: {answer.problem}\n{evidence}"
         left = f"All files of {self.commit.short} are on the server and the site runs them."
-        error = NotWell(text, left=left, failed=failed, previous=completed.live)
+        error = NotWell(text, left=left, failed=failed, previous=completed.live, undone=_undone(plan))
+        return self._recorded(error, completed)
+
+    def _without_releases(self, observation: Observation, plan: Plan, execution: Execution) -> Manifest:
+        """What is on the server when the first release is no good: everything as it was, but for settings.
+
+        Where the WSGI file is not ours, nobody else would put it back.
+        """
+        settings = execution.settings.applied
+        was = observation.recorded.settings.wsgi
+        for action in plan.actions:
+            if isinstance(action, KeepWsgiCopy) and was is None:
+                self.work.api.files.write(action.subject, action.content)
+                settings = replace(settings, wsgi=None)
+        return replace(execution.claimed.prolonged(datetime.now(UTC)), settings=settings)
+
+    def _hook_failed(self, failure: HookFailed, plan: Plan, known: Manifest) -> NotWell:
+        """`known` is what is certain of the server: before the reload all of this deployment is in doubt, but
+        for what the journal confirms.
+        """
+        early = failure.action.hook.at == "before_reload"
+        files = f"All files of {self.commit.short} are on the server"
+        failed = Failed(commit=self.commit.id, deployment=self.deployment.id, reason=f"failed: {failure.how}")
+        error = NotWell(
+            f"{self.work.site.domain}: {failure.message}",
+            left=f"{files}; the site was not reloaded." if early else f"{files} and the site runs them.",
+            failed=failed,
+            previous=known.live,
+            undone=_undone(plan),
+        )
+        return self._recorded(error, known)
+
+    def _recorded(self, error: NotWell, known: Manifest) -> NotWell:
+        """A claim that is left orders no release: whatever starts the site next is not to try this one."""
+        if known.pending is not None:
+            known = known.with_pending(replace(known.pending, release=None))
         try:
-            self.record.write(replace(completed, failed=failed))
+            self.record.write(replace(known, failed=error.failed))
         except ApiError as unwritten:
             error.left += f" That could not be recorded: {unwritten.message}"
         return error
 
 
+def _undone(plan: Plan) -> str:
+    hooks = any(isinstance(action, RunHook) for action in plan.actions)
+    return "What its hooks have done on the server is not undone." if hooks else ""
+
+
 @contextmanager
-def _begun(work: SiteWork, commit: Commit) -> Iterator[_Run]:
+def _begun(work: SiteWork, commit: Commit, record: Record | None) -> Iterator[_Run]:
     """A deployment in the history, with its events, ended whatever happens."""
     deployment = work.state.begin(work.site.domain, commit)
-    run = _Run(work, commit, deployment)
+    run = _Run(work, commit, deployment, record)
     with deployment_events(deployment.id, work.site.domain, work.state.log):
         log.info("deployment_started", commit=commit.id, subject=commit.subject, who=work.who)
         try:
@@ -268,12 +431,18 @@ def _status_of(error: BaseException) -> Status:
     return Status.FAILED
 
 
+def _learned(work: SiteWork, plan: Plan, completed: Manifest) -> tuple[Note, ...]:
+    tls = completed.settings.tls
+    asked = any(isinstance(action, RequestCertificate) for action in plan.actions)
+    return (awaiting(work.site, tls),) if asked and tls is not None and tls.is_awaited else ()
+
+
 def _completed(observation: Observation, decision: Decision, applied: AppliedSettings) -> Manifest:
     """The manifest once every action of the plan is true; what is live is another question."""
     facts = observation.facts
     return replace(
         facts.manifest,
-        target=facts.site.target,
+        target=facts.site.root,
         commit=facts.commit.id,
         rules=fingerprint(facts.site.files),
         plain=facts.plain,
@@ -282,6 +451,24 @@ def _completed(observation: Observation, decision: Decision, applied: AppliedSet
         theirs=decision.theirs,
         settings=replace(applied, wsgi=facts.wsgi.digest if facts.wsgi else applied.wsgi),
         pending=None,
+    )
+
+
+def _until_live(observation: Observation) -> Manifest:
+    """What a claim is written into. A site that is to have its first release keeps the record of what it is:
+    all of that stays on the server, to go back to.
+    """
+    return observation.recorded if observation.has_first_release else observation.facts.manifest
+
+
+def _with_release(completed: Manifest, claimed: Manifest, *, is_built: bool = True) -> Manifest:
+    order = claimed.pending.release if claimed.pending else None
+    if order is None:
+        return replace(completed, release=None)
+    return replace(
+        completed,
+        release=releases.without_archives(order) if is_built else order,
+        releases=releases.remembered(completed, order, failed=None),
     )
 
 

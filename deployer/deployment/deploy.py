@@ -65,14 +65,15 @@ def rollback(work: SiteWork, to: str | None) -> Outcome:
     UsageError when there is nothing to go back to.
     """
     with exclusive(work.state.locks, work.site.domain, doing=f"rollback to {to or 'what was live before'}"):
-        manifest = Record(work.site, work.api).read()
+        record = Record(work.site, work.api)
+        manifest = record.read()
         commit = work.repository.resolve(_way_back(work, manifest, to))
         leaving = None
         if manifest.commit is not None and manifest.commit != commit.id:
             deployment = manifest.live.deployment if manifest.live else "unknown"
             leaving = Failed(commit=manifest.commit, deployment=deployment, reason="was rolled back")
         try:
-            return attempt(work.at(commit), commit, PUT_BACK, leaving=leaving)
+            return attempt(work.at(commit), commit, PUT_BACK, leaving=leaving, record=record)
         except NotWell as failure:
             raise _put_back(work, commit, failure) from None
 
@@ -109,7 +110,7 @@ def _put_back(work: SiteWork, commit: Commit, failure: NotWell) -> DeployerError
     return RolledBack(
         failure.message,
         left=f"{previous.commit[:10]}, which was live before, is back and answers as it should "
-        f"(deployment {outcome.deployment.id}).",
+        f"(deployment {outcome.deployment.id}). {failure.undone}".rstrip(),
         hint=f"{commit.short} is not deployed again by itself: mend it and commit, or pass --force.",
     )
 

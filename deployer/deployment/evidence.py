@@ -17,7 +17,8 @@ _KINDS: tuple[SiteLog, ...] = ("error", "server")
 
 
 def gather(work: SiteWork, excerpt: str, since: datetime) -> str:
-    """The answer's excerpt and the new lines of the error and server logs, for a person, without token and password.
+    """The answer's excerpt and the new lines of the error and server logs, for a person, without token and
+    password.
 
     `since` is when the reload was asked for. Older lines belong to other deployments.
     """

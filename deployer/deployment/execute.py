@@ -1,12 +1,15 @@
 """Carries out a plan, action by action, and writes down each one that the server confirmed."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from deployer.deployment.apply_settings import SettingsChange
+from deployer.deployment.hooks import HookFailed, HookNotRun, run_hook
 from deployer.deployment.observe import Observation
 from deployer.deployment.record import Record
 from deployer.deployment.site_work import SiteWork
+from deployer.deployment.tls import NotIssued, install, request
 from deployer.errors import ApiError, Interrupted, NeedsPerson, NoAnswer, NotFound, SiteBusy
 from deployer.events import log
 from deployer.model.deployment import Step
@@ -17,9 +20,12 @@ from deployer.model.plan import (
     Action,
     CreateFile,
     DeleteFile,
+    InstallCertificate,
     KeepWsgiCopy,
     Plan,
     RemoveEmptyDirectory,
+    RequestCertificate,
+    RunHook,
     Upload,
     UploadWsgi,
 )
@@ -44,16 +50,44 @@ class Execution:
 
     def run(self) -> None:
         """Every step in order. The first that fails ends it; its error says what was done so far."""
-        for number, action in enumerate(self.plan.steps, start=1):
+        self._run(self.plan.steps, first=1, what_is_left=self._what_is_left)
+
+    def after_live(self) -> None:
+        """Once the site answers well: what the site itself does then. Fails as `run`."""
+        first = len(self.plan.actions) - len(self.plan.restarts) - len(self.plan.late_hooks) + 1
+        self._run(self.plan.late_hooks, first=first, what_is_left=self._what_is_undone)
+
+    def restart(self) -> None:
+        """Once the site answers well: the always-on tasks that follow it. Fails as `run`."""
+        first = len(self.plan.actions) - len(self.plan.restarts) + 1
+        self._run(self.plan.restarts, first=first, what_is_left=self._what_runs_on)
+
+    def _run(self, actions: tuple[Action, ...], *, first: int, what_is_left: Callable[[], str]) -> None:
+        for number, action in enumerate(actions, start=first):
             began = monotonic()
             try:
                 self.work.check_stop()
                 self.claimed = self.record.renew(self.claimed)
                 entry = self._carry_out(action)
-            except (ApiError, Interrupted, SiteBusy) as error:
-                error.left = self._what_is_left()
+            except HookFailed:
+                raise
+            except (ApiError, Interrupted, SiteBusy, HookNotRun) as error:
+                error.left = f"{error.left} {what_is_left()}".strip()
                 raise
             self._confirm(number, action, entry, monotonic() - began)
+
+    def _what_is_undone(self) -> str:
+        return (
+            f"{self.plan.commit[:10]} is on the server and the site was seen to answer as it should; not "
+            "every hook that comes after that was run. The next run runs them."
+        )
+
+    def _what_runs_on(self) -> str:
+        return (
+            f"{self.plan.commit[:10]} is on the server and the site was seen to answer as it should; "
+            "not every always-on task was started anew, and some may run the old code. "
+            "The next run restarts them."
+        )
 
     def _what_is_left(self) -> str:
         if not self.done:
@@ -96,12 +130,35 @@ class Execution:
             case DeleteFile():
                 self._fence(action.subject)
                 files.delete(action.subject)
+            case RunHook():
+                run_hook(self.work, action, self._keep_claim)
             case RemoveEmptyDirectory():
                 self._fence(action.subject)
                 self._remove_empty_directory(action.subject)
+            case InstallCertificate() | RequestCertificate():
+                self._certificate(action)
             case _:
                 self.settings.carry_out(action)
         return None
+
+    def _certificate(self, action: InstallCertificate | RequestCertificate) -> None:
+        """A refusal is recorded, so that nobody asks again at once."""
+        material = self.observation.certificate
+        try:
+            if isinstance(action, RequestCertificate):
+                tls = request(self.work)
+            elif material is not None:
+                tls = install(self.work, material)
+            else:
+                raise AssertionError("there is no certificate to send")
+        except NotIssued as error:
+            self.claimed = replace(self.claimed, settings=replace(self.claimed.settings, tls=error.tls))
+            raise
+        self.settings.applied = replace(self.settings.applied, tls=tls)
+
+    def _keep_claim(self) -> None:
+        """A command may take longer than a claim lasts."""
+        self.claimed = self.record.renew(self.claimed)
 
     def _check_arrived(self, action: CreateFile) -> None:
         """The platform says 201 for a new file and 200 for one that was there (help page "API").

@@ -41,20 +41,15 @@ def task_ending(name: str, task: Task) -> Ending | None:
     return Ending(what=f"task {name}", on=on, what_to_do="Log in and press the button on the page Tasks.")
 
 
-def certificate_ending(certificate: Certificate) -> Ending | None:
-    """None for the platform's own, and where it does not say when."""
+def certificate_ending(certificate: Certificate, what_to_do: str = "") -> Ending | None:
+    """None for the platform's own, and where it does not say when. `what_to_do`: our part in it."""
     if certificate.not_after is None or certificate.cert_type == PLATFORMS_OWN:
         return None
     if certificate.cert_type == LETSENCRYPT:
         to_do = "The platform renews it by itself; if it does not, look at the page Web."
     else:
-        to_do = "Renew it: see `tls` in deployer.toml, or the page Web."
+        to_do = what_to_do or "Renew it: see `tls` in deployer.toml, or the page Web."
     return Ending(what=CERTIFICATE, on=certificate.not_after.date(), what_to_do=to_do)
-
-
-def has_platforms_certificate(site: Site) -> bool:
-    """Whether there is nothing to ask: the platform has one certificate for all names of its own."""
-    return site.domain.lower().endswith(".pythonanywhere.com")
 
 
 def certificate_of(api: PythonAnywhere, site: Site) -> Certificate | None:

@@ -1,32 +1,81 @@
-"""The platform's answers in the words of the model: web app, mappings and tasks as they are now."""
+"""The platform's answers in the words of the model: the site and its settings as they are now."""
 
+from dataclasses import dataclass
+from typing import Any
+
+from deployer.deployment.lists import CALLS, read_mappings, read_tasks
 from deployer.deployment.site_work import SiteWork
-from deployer.errors import NotFound
-from deployer.model.manifest import AppliedMapping, AppliedTask
-from deployer.model.site import ScheduledTask, Site, StaticMapping, WebAppSettings
+from deployer.errors import ApiError, NoAnswer, NotFound, Temporary
+from deployer.events import log
+from deployer.model.site import Site, WebAppSettings
 from deployer.planning.settings import InDoubt, LiveSettings
-from deployer.pythonanywhere import PythonAnywhere, Task, WebApp
+from deployer.pythonanywhere import PythonAnywhere, WebApp, Website
+
+__all__ = [
+    "find_webapp",
+    "find_website",
+    "read_mappings",
+    "read_settings",
+    "read_tasks",
+    "read_wsgi",
+    "webapp_settings",
+]
 
 
 def read_settings(work: SiteWork, doubt: InDoubt) -> LiveSettings:
     """Read the families in doubt; nothing at all while settings are as recorded."""
     site, api = work.site, work.api
-    webapp = None
-    asks_webapp = doubt.webapp or doubt.static or doubt.wsgi
-    if asks_webapp:
-        work.reporter.observing(f"web app {site.domain}")
-        webapp = find_webapp(api, site)
-    exists = webapp is not None or not asks_webapp
-    if doubt.tasks:
-        work.reporter.observing("scheduled tasks")
+    seen = _Seen()
+    if doubt.webapp or doubt.wsgi or any(getattr(doubt, name) for name in _hanging()):
+        work.reporter.observing(f"{site.domain} itself")
+        seen = _look_up(work)
+    lists: dict[str, Any] = {}
+    for name, calls in CALLS.items():
+        if getattr(doubt, name) and (seen.exists or calls.listed.of_account):
+            work.reporter.observing(f"{calls.listed.word}s")
+            lists[name] = calls.read(api, site)
     return LiveSettings(
-        webapp_exists=exists,
-        webapp=webapp_settings(webapp) if webapp else WebAppSettings(),
-        static=read_mappings(api, site) if doubt.static and exists else (),
-        tasks=read_tasks(api, site) if doubt.tasks else (),
-        wsgi=read_wsgi(work) if doubt.wsgi and exists else None,
+        exists=seen.exists,
+        other_kind=seen.other_kind,
+        webapp=webapp_settings(seen.webapp) if seen.webapp else WebAppSettings(),
+        command=(seen.website.command or "") if seen.website else None,
+        enabled=seen.enabled,
+        wsgi=read_wsgi(work) if doubt.wsgi and seen.exists else None,
         virtualenv_exists=_virtualenv_exists(work) if doubt.webapp else None,
+        **lists,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What has the site's domain."""
+
+    webapp: WebApp | None = None
+    website: Website | None = None
+    exists: bool = True
+    other_kind: bool = False
+
+    @property
+    def enabled(self) -> bool | None:
+        site = self.webapp or self.website
+        return site.enabled if site else None
+
+
+def _look_up(work: SiteWork) -> _Seen:
+    """One request, and another where the site is not there: a domain is served one way only."""
+    site, api = work.site, work.api
+    if site.command is not None:
+        website = find_website(api, site)
+        other = website is None and find_webapp(api, site) is not None
+        return _Seen(website=website, exists=website is not None, other_kind=other)
+    webapp = find_webapp(api, site)
+    other = webapp is None and _is_website(api, site)
+    return _Seen(webapp=webapp, exists=webapp is not None, other_kind=other)
+
+
+def _hanging() -> tuple[str, ...]:
+    """The lists that belong to a web app."""
+    return tuple(name for name, calls in CALLS.items() if not calls.listed.of_account)
 
 
 def find_webapp(api: PythonAnywhere, site: Site) -> WebApp | None:
@@ -35,30 +84,25 @@ def find_webapp(api: PythonAnywhere, site: Site) -> WebApp | None:
     return next((app for app in api.webapps.list() if app.domain_name.lower() == wanted), None)
 
 
-def read_mappings(api: PythonAnywhere, site: Site) -> tuple[AppliedMapping, ...]:
-    return tuple(
-        AppliedMapping(id=item.id, mapping=StaticMapping(url=item.url or "", path=item.path or ""))
-        for item in api.static_files.list(site.domain)
-    )
+def find_website(api: PythonAnywhere, site: Site) -> Website | None:
+    """As `find_webapp`."""
+    wanted = site.domain.lower()
+    return next((each for each in api.websites.list() if each.domain_name.lower() == wanted), None)
 
 
-def read_tasks(api: PythonAnywhere, site: Site) -> tuple[AppliedTask, ...]:
-    """Every task of the account; those with this site's label by their names, all others without."""
-    return tuple(AppliedTask(id=item.id, task=_scheduled(item, site)) for item in api.schedule.list())
+def _is_website(api: PythonAnywhere, site: Site) -> bool:
+    """Whether a website stands in the way of a web app.
 
-
-def _scheduled(item: Task, site: Site) -> ScheduledTask:
-    name, _, domain = (item.description or "").rpartition(" (")
-    is_ours = f"{name} ({domain}" == site.task_label(name)
-    hourly = item.interval == "hourly"
-    return ScheduledTask(
-        name=name if is_ours else "",
-        command=item.command or "",
-        interval="hourly" if hourly else "daily",
-        hour=None if hourly else item.hour,
-        minute=item.minute or 0,
-        enabled=item.enabled is not False,
-    )
+    The platform calls that part of its API experimental. Where it is not there, or not for this account,
+    nothing is lost: the platform itself refuses to create a web app whose domain is taken.
+    """
+    try:
+        return find_website(api, site) is not None
+    except ApiError as error:
+        if isinstance(error, Temporary) and not isinstance(error, NoAnswer):
+            raise
+        log.warning("websites_not_known", problem=error.message)
+        return False
 
 
 def webapp_settings(webapp: WebApp) -> WebAppSettings:
@@ -68,6 +112,8 @@ def webapp_settings(webapp: WebApp) -> WebAppSettings:
         working_directory=webapp.working_directory,
         virtualenv_path=webapp.virtualenv_path,
         force_https=webapp.force_https,
+        password_protection_enabled=webapp.password_protection_enabled,
+        password_protection_username=webapp.password_protection_username,
     )
 
 

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import TypeVar
 
 from deployer.deployment.expiry import (
+    LETSENCRYPT,
     PLATFORMS_OWN,
     Ending,
     certificate_ending,
     certificate_of,
-    has_platforms_certificate,
     task_ending,
     webapp_ending,
 )
@@ -18,6 +18,7 @@ from deployer.deployment.live import find_webapp, find_website
 from deployer.deployment.next_run import next_run
 from deployer.deployment.record import Record, unreadable
 from deployer.deployment.site_work import SiteWork
+from deployer.deployment.tls import what_to_do
 from deployer.errors import ApiError, CredentialsRefused, NeedsPerson, NotFound, Unreachable
 from deployer.model.manifest import Manifest, ManifestUnreadable
 from deployer.planning.changes import restore_vanished
@@ -74,6 +75,8 @@ class CertificateSeen:
     kind: str | None
     """The platform's word, like "pythonanywhere-subdomain"; None: there is none, or it does not say."""
     issuer: str | None = None
+    is_awaited: bool = False
+    """Let's Encrypt's was asked for and is not there yet."""
 
 
 class Look:
@@ -113,7 +116,7 @@ class Look:
 
     def certificate(self) -> CertificateSeen | None:
         """No request for a name of the platform's own."""
-        if has_platforms_certificate(self._work.site):
+        if self._work.site.has_platforms_certificate:
             return CertificateSeen(kind=PLATFORMS_OWN)
         return self._ask("certificate", self._certificate)
 
@@ -181,8 +184,10 @@ class Look:
         certificate = certificate_of(self._work.api, self._work.site)
         if certificate is None:
             return CertificateSeen(kind=None)
-        self._ends(certificate_ending(certificate))
-        return CertificateSeen(kind=certificate.cert_type, issuer=certificate.issuer_name)
+        self._ends(certificate_ending(certificate, what_to_do(self._work)))
+        kind = certificate.cert_type
+        awaited = kind == LETSENCRYPT and certificate.not_after is None
+        return CertificateSeen(kind=kind, issuer=certificate.issuer_name, is_awaited=awaited)
 
     def _tasks(self, manifest: Manifest) -> Iterator[TaskSeen]:
         there = {task.id: task for task in self._work.api.schedule.list()}

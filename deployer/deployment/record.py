@@ -9,6 +9,7 @@ needs nothing but a bound on how long anybody waits between reading and writing)
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from deployer.errors import NeedsPerson, NotFound, SiteBusy
 from deployer.events import log
@@ -16,8 +17,7 @@ from deployer.model.deployment import Deployment
 from deployer.model.manifest import Manifest, ManifestUnreadable, Pending
 from deployer.model.plan import (
     SETTINGS_ACTIONS,
-    CreateMapping,
-    CreateTask,
+    CreateThing,
     DeleteFile,
     Plan,
     Upload,
@@ -26,6 +26,8 @@ from deployer.model.plan import (
 from deployer.model.site import Site
 from deployer.planning.changes import IN_DOUBT
 from deployer.planning.facts import Facts
+from deployer.planning.hooks import owed_paths
+from deployer.planning.settings import LISTS
 from deployer.pythonanywhere import PythonAnywhere
 
 LEASE = timedelta(minutes=10)
@@ -42,6 +44,8 @@ class Record:
     def __init__(self, site: Site, api: PythonAnywhere) -> None:
         self.site = site
         self.api = api
+        self.seen: Manifest | None = None
+        """What `read` gave last."""
         self._seen: bytes | None = None
         self._seen_at = 0.0
 
@@ -50,11 +54,13 @@ class Record:
         data = self._fetch()
         self._seen, self._seen_at = data, time.monotonic()
         if data is None:
-            return Manifest.nothing(self.site)
+            self.seen = Manifest.nothing(self.site)
+            return self.seen
         try:
-            return Manifest.load(data)
+            self.seen = Manifest.load(data)
         except ManifestUnreadable as error:
             raise unreadable(self.site.manifest_path, error) from error
+        return self.seen
 
     def write_unclaimed(self, manifest: Manifest) -> None:
         """For a record that is all there is to write. Raises SiteBusy when it changed since it was read."""
@@ -118,6 +124,11 @@ def intent(facts: Facts, plan: Plan, deployment: Deployment, *, owner: str, who:
     cut_off = facts.manifest.pending
     doubtful = (facts.site.on_server(change.path) for change in facts.changes if change.before == IN_DOUBT)
     written = (a.subject for a in plan.actions if isinstance(a, Upload | DeleteFile | UploadWsgi))
+    creations = [action for action in plan.actions if isinstance(action, CreateThing)]
+    announced: dict[str, Any] = {
+        listed.name: tuple(action.thing for action in creations if action.family == listed.name)
+        for listed in LISTS
+    }
     return Pending(
         deployment=deployment.id,
         owner=owner,
@@ -128,8 +139,8 @@ def intent(facts: Facts, plan: Plan, deployment: Deployment, *, owner: str, who:
         paths=tuple(dict.fromkeys((*written, *doubtful))),
         settings=(cut_off is not None and cut_off.settings)
         or any(isinstance(action, (*SETTINGS_ACTIONS, UploadWsgi)) for action in plan.actions),
-        static=tuple(action.mapping for action in plan.actions if isinstance(action, CreateMapping)),
-        tasks=tuple(action.task for action in plan.actions if isinstance(action, CreateTask)),
+        hooks=owed_paths(facts, plan.actions),
+        **announced,
     )
 
 

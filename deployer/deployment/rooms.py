@@ -4,7 +4,7 @@ import getpass
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -90,6 +90,9 @@ class Rooms:
             reporter=self.reporter,
             pause=self.stop.pause,
             check_stop=self.stop.check,
+            password=self.context.password.value,
+            password_problem=self.context.password_problem,
+            tls=self.context.tls.value,
         )
         return Workplace(context=self.context, work=work, commit=self.commit, note=self.uncommitted())
 
@@ -111,6 +114,35 @@ def open_rooms(
     `on_request` is told of each request, `on_wait` of each wait for the limit, `changed` of each write to
     the state folder.
     """
+    with ExitStack() as opened:
+        api = opened.enter_context(
+            open_account(context, reporter=reporter, stop=stop, on_request=on_request, on_wait=on_wait)
+        )
+        repository = opened.enter_context(Repository(path))
+        commit = repository.resolve(rev or context.branch.value or "HEAD")
+        opened.callback(reporter.finished)
+        state = opened.enter_context(State(context.state.value, changed=changed))
+        yield Rooms(
+            context=context,
+            repository=repository,
+            commit=commit,
+            api=api,
+            state=state,
+            reporter=reporter,
+            stop=stop,
+        )
+
+
+@contextmanager
+def open_account(
+    context: Context,
+    *,
+    reporter: Reporter,
+    stop: Stop,
+    on_request: Callable[[RequestDone], None] | None = None,
+    on_wait: Callable[[Waiting], None] | None = None,
+) -> Iterator[PythonAnywhere]:
+    """The account alone, as `open_rooms` opens it. Raises UsageError where no token is to be had."""
     account = context.account
     token = account.required_token()
 
@@ -124,18 +156,14 @@ def open_rooms(
         if on_wait is not None:
             on_wait(wait)
 
-    with ExitStack() as opened:
-        repository = opened.enter_context(Repository(path))
-        commit = repository.resolve(rev or context.branch.value or "HEAD")
-        opened.callback(reporter.finished)
-        state = opened.enter_context(State(context.state.value, changed=changed))
-        budget = Budget(
-            host=account.host.value,
-            username=account.username.value,
-            requests_per_minute=account.requests_per_minute.value,
-        )
-        opened.callback(budget.close)
-        api = PythonAnywhere(
+    budget = Budget(
+        host=account.host.value,
+        username=account.username.value,
+        requests_per_minute=account.requests_per_minute.value,
+    )
+    with (
+        closing(budget),
+        PythonAnywhere(
             host=account.host.value,
             username=account.username.value,
             token=token,
@@ -143,16 +171,9 @@ def open_rooms(
             on_request=requested,
             on_wait=waiting,
             check_stop=stop.check,
-        )
-        yield Rooms(
-            context=context,
-            repository=repository,
-            commit=commit,
-            api=opened.enter_context(api),
-            state=state,
-            reporter=reporter,
-            stop=stop,
-        )
+        ) as api,
+    ):
+        yield api
 
 
 def site_of(context: Context, repository: Repository, commit: Commit) -> Site:

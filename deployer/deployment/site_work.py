@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
+from deployer.config import CertificateFiles
 from deployer.git import Repository
 from deployer.model.files import Commit
 from deployer.model.plan import Action, Plan
 from deployer.model.site import Site
+from deployer.model.tls import LetsEncrypt
 from deployer.pythonanywhere import PythonAnywhere
+from deployer.secret import Secret
 from deployer.state import State
 
 
@@ -68,6 +71,12 @@ class SiteWork:
     """Waits so many seconds; may raise Interrupted."""
     check_stop: Callable[[], None]
     """Raises Interrupted when somebody wants the run to stop; asked between requests."""
+    password: Secret | None = None
+    """What visitors of a protected site have to give, as this machine knows it."""
+    password_problem: str = ""
+    """Why that could not be read."""
+    tls: CertificateFiles | LetsEncrypt | None = None
+    """Where the certificate comes from; None: it is left as it is."""
 
     def at(self, commit: Commit) -> Self:
         """The same rooms, with the site as that commit describes it."""

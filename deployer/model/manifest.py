@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Generic, Self, TypeVar
 
 from deployer.model.files import FileEntry
+from deployer.model.release import ArchiveRef, KnownRelease, ReleaseOrder
 from deployer.model.site import (
     AlwaysOnTask,
     ScheduledTask,
@@ -20,6 +21,7 @@ from deployer.model.site import (
     StaticMapping,
     WebAppSettings,
 )
+from deployer.model.tls import AppliedTls
 
 FORMAT = 1
 _FILES_MARK = b'\n"files":{\n'
@@ -117,6 +119,8 @@ class AppliedSettings:
     """Salted fingerprint of the password that visitors have to give."""
     headers: tuple[Applied[StaticHeader], ...] = ()
     always_on: tuple[Applied[AlwaysOnTask], ...] = ()
+    tls: AppliedTls | None = None
+    """The certificate; None: it is not ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +163,11 @@ class Pending:
     """Tasks that it may have created."""
     headers: tuple[StaticHeader, ...] = ()
     always_on: tuple[AlwaysOnTask, ...] = ()
+    hooks: tuple[str, ...] = ()
+    """Changed paths, relative to the target, that hooks of the site ask for: these may not have been run to
+    their end, even where all of `paths` is confirmed."""
+    release: ReleaseOrder | None = None
+    """What the WSGI file on the server is to serve, as long as nothing is recorded that says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +196,10 @@ class Manifest:
     """
     settings: AppliedSettings = AppliedSettings()
     pending: Pending | None = None
+    release: ReleaseOrder | None = None
+    """What `current` points at, where the site has releases: `files` are what is in it then."""
+    releases: tuple[KnownRelease, ...] = ()
+    """Those that are on the server, the newest last."""
 
     @classmethod
     def nothing(cls, site: Site) -> Self:
@@ -216,6 +229,8 @@ class Manifest:
             "theirs": sorted(self.theirs),
             "settings": _plain(self.settings),
             "pending": _plain(self.pending),
+            "release": _plain(self.release),
+            "releases": [_plain(each) for each in self.releases],
             "count": len(self.files),
         }
         table = self.files if isinstance(self.files, FileTable) else FileTable(self.files)
@@ -255,6 +270,8 @@ class Manifest:
                 theirs=frozenset(head.get("theirs", ())),
                 settings=_settings(head["settings"]),
                 pending=_pending(head["pending"]),
+                release=_order(head.get("release")),
+                releases=tuple(_known(each) for each in head.get("releases", ())),
             )
         except ManifestUnreadable:
             raise
@@ -307,6 +324,7 @@ def _settings(value: dict[str, Any]) -> AppliedSettings:
         password=value.get("password"),
         headers=_applied(value.get("headers", ()), StaticHeader),
         always_on=_applied(value.get("always_on", ()), AlwaysOnTask),
+        tls=_tls(value.get("tls")),
     )
 
 
@@ -316,6 +334,27 @@ def _applied(items: Iterable[dict[str, Any]], kind: type[Thing]) -> tuple[Applie
         Applied(id=item["id"], thing=kind(**(item.get("thing") or item.get("mapping") or item["task"])))
         for item in items
     )
+
+
+def _tls(value: dict[str, Any] | None) -> AppliedTls | None:
+    if value is None:
+        return None
+    moments = {
+        key: None if value.get(key) is None else datetime.fromisoformat(value[key])
+        for key in ("not_after", "asked")
+    }
+    return AppliedTls(**{**value, **moments, "names": tuple(value.get("names", ()))})
+
+
+def _order(value: dict[str, Any] | None) -> ReleaseOrder | None:
+    if value is None:
+        return None
+    archives = tuple(ArchiveRef(**each) for each in value["archives"])
+    return ReleaseOrder(**{**value, "archives": archives, "kept": tuple(value["kept"])})
+
+
+def _known(value: dict[str, Any]) -> KnownRelease:
+    return KnownRelease(**{**value, "since": datetime.fromisoformat(value["since"])})
 
 
 def _pending(value: dict[str, Any] | None) -> Pending | None:
@@ -331,5 +370,7 @@ def _pending(value: dict[str, Any] | None) -> Pending | None:
             "tasks": tuple(ScheduledTask(**item) for item in value.get("tasks", ())),
             "headers": tuple(StaticHeader(**item) for item in value.get("headers", ())),
             "always_on": tuple(AlwaysOnTask(**item) for item in value.get("always_on", ())),
+            "hooks": tuple(value.get("hooks", ())),
+            "release": _order(value.get("release")),
         }
     )

@@ -21,6 +21,8 @@ class Source(StrEnum):
     """The daemon started and looked."""
     DRIFT = "drift"
     """A difference on the server is to be healed."""
+    CERTIFICATE = "certificate"
+    """The certificate of this machine is not the one that was sent, or one that was asked for has come."""
 
 
 class Work(StrEnum):
@@ -31,6 +33,8 @@ class Work(StrEnum):
     ROLLBACK = "rollback"
     HEAL = "heal"
     """Put right what was found to differ on the server."""
+    RENEW = "renew"
+    """Send the certificate: deploy once more what is live."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

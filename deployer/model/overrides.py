@@ -16,7 +16,9 @@ class Overrides:
     """The site may leave the target that it has, and become one of the other kind (`[app] kind`)."""
     force: bool = False
     """Deploy again what is there, and deploy a commit that failed before."""
+    keep_certificate: bool = False
+    """The certificate that is there stays, whatever this machine has."""
 
 
-PUT_BACK = Overrides(allow_empty=True, max_delete=MaxDelete(share=1.0), move=True)
-"""Going back to what was there may delete as much as the way here had created."""
+PUT_BACK = Overrides(allow_empty=True, max_delete=MaxDelete(share=1.0), move=True, keep_certificate=True)
+"""Going back to what was there may delete as much as the way here had created. No certificate stops it."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from deployer.model.endpoints import Endpoint
 from deployer.model.files import FileEntry
-from deployer.model.site import AlwaysOnTask, ScheduledTask, StaticHeader, StaticMapping
+from deployer.model.site import AlwaysOnTask, Hook, ScheduledTask, StaticHeader, StaticMapping
 
 Thing = TypeVar("Thing", StaticMapping, StaticHeader, ScheduledTask, AlwaysOnTask)
 
@@ -64,6 +64,20 @@ class UpdateFile(Upload):
 
     __slots__ = ()
     kind = "update"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendRelease(Action):
+    """Send what a release has that the one before has not; nothing runs it before it is ordered."""
+
+    kind = "send-release"
+    endpoint = Endpoint.FILES_PATH
+    content_bytes: int
+    """Of the files in it, before they are packed."""
+
+    @property
+    def bytes_sent(self) -> int:
+        return self.content_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +294,34 @@ class UploadWsgi(Action):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InstallCertificate(Action):
+    """Send a certificate and its key, which is no part of a plan."""
+
+    kind = "install-certificate"
+    endpoint = Endpoint.SSL
+
+
+class InstallDomainCertificate(InstallCertificate):
+    """The same for a website: its certificate belongs to its domain."""
+
+    __slots__ = ()
+    endpoint = Endpoint.DOMAIN_SSL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestCertificate(Action):
+    """Have the platform get a certificate of Let's Encrypt, and renew it."""
+
+    kind = "request-certificate"
+    endpoint = Endpoint.SSL
+
+
+class RequestDomainCertificate(RequestCertificate):
+    __slots__ = ()
+    endpoint = Endpoint.DOMAIN_SSL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reload(Action):
     kind = "reload"
     endpoint = Endpoint.RELOAD
@@ -299,6 +341,18 @@ class RestartAlwaysOn(Action):
     id: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHook(Action):
+    """Run a command of the site's on the server; `subject` is its line."""
+
+    kind = "hook"
+    endpoint = Endpoint.CONSOLE_INPUT
+    hook: Hook
+
+
+FILES_OF_HOOK = 6
+"""Requests of a hook at the least: what was left behind, order, wrapper, two looks, the end of its folder."""
+
 SETTINGS_ACTIONS = (
     CreateWebApp,
     ConfigureWebApp,
@@ -311,6 +365,8 @@ SETTINGS_ACTIONS = (
     CreateThing,
     UpdateThing,
     DeleteThing,
+    InstallCertificate,
+    RequestCertificate,
 )
 """Actions that change what the platform holds beside files."""
 
@@ -340,13 +396,29 @@ class Plan:
 
     @property
     def steps(self) -> tuple[Action, ...]:
-        """Every action before the reload."""
-        return tuple(action for action in self.actions if not isinstance(action, Reload | RestartAlwaysOn))
+        """Every action between the claim and the reload."""
+        return tuple(
+            action
+            for action in self.actions
+            if not isinstance(action, SendRelease | Reload | RestartAlwaysOn) and not _is_late_hook(action)
+        )
+
+    @property
+    def sending(self) -> SendRelease | None:
+        """Before the claim, since it touches nothing that anybody uses."""
+        return next((action for action in self.actions if isinstance(action, SendRelease)), None)
 
     @property
     def reload(self) -> Reload | None:
         """After the steps, where anything needs it."""
         return next((action for action in self.actions if isinstance(action, Reload)), None)
+
+    @property
+    def late_hooks(self) -> tuple[RunHook, ...]:
+        """Once the site answers well, before anything that runs beside it follows."""
+        return tuple(
+            action for action in self.actions if isinstance(action, RunHook) and _is_late_hook(action)
+        )
 
     @property
     def restarts(self) -> tuple[RestartAlwaysOn, ...]:
@@ -371,10 +443,14 @@ class Plan:
         """Requests still to be made, per endpoint, without the reading that made the plan.
 
         With actions: intent, reading it back, and the record, besides one request each (two to look
-        at a directory before it is removed). Without: the record alone, where it is needed.
+        at a directory before it is removed, three to see what came of asking for a certificate).
+        Without: the record alone, where it is needed.
         """
         counted = Counter(action.endpoint for action in self.actions)
         counted[Endpoint.FILES_PATH] += sum(isinstance(a, RemoveEmptyDirectory) for a in self.actions)
+        counted[Endpoint.FILES_PATH] += FILES_OF_HOOK * sum(isinstance(a, RunHook) for a in self.actions)
+        for asking in (a for a in self.actions if isinstance(a, RequestCertificate)):
+            counted[asking.endpoint] += 2
         counted[Endpoint.FILES_PATH] += 3 if self.actions else int(self.needs_record)
         return {endpoint: count for endpoint, count in counted.items() if count}
 
@@ -409,3 +485,7 @@ class Plan:
             },
             "in_sync": self.is_noop,
         }
+
+
+def _is_late_hook(action: Action) -> bool:
+    return isinstance(action, RunHook) and action.hook.at == "after_live"

@@ -29,11 +29,22 @@ class ReleaseList:
     """What the site itself writes; with a final slash where it is a folder."""
     wsgi: str
     """The application's own WSGI file."""
+    edition: int = 0
+    """Goes up when the same has to be built anew, since what was there was changed on the server."""
 
     @property
     def id(self) -> str:
         """The commit's first digits for the reader, and a digest of all that is in it."""
-        return f"{self.commit[:12]}-{hashlib.sha256(self.dump()).hexdigest()[:8]}"
+        return f"{self.commit[:12]}-{self.fingerprint}"
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for every commit that ships the same."""
+        return hashlib.sha256(self.dump()).hexdigest()[:12]
+
+    def is_in(self, release: str) -> bool:
+        """Whether a release of that id holds just this, of whatever commit."""
+        return release.endswith(f"-{self.fingerprint}")
 
     def new_content(self, base: Mapping[str, FileEntry]) -> Mapping[str, str]:
         """Digest -> one of its paths, of each content that no file of the release before has."""
@@ -53,8 +64,8 @@ class ReleaseList:
         ]
         document = {
             "format": FORMAT,
-            "commit": self.commit,
             "wsgi": self.wsgi,
+            "edition": self.edition,
             "shared": list(self.shared),
             "links": sorted(self.links.items()),
             "files": files,
@@ -97,6 +108,7 @@ class ReleaseOrder:
     """Releases that are not to be removed, beside the one that is served."""
     probe: str = ""
     """Path, known to nobody else, at which the site tells which release answers."""
+    edition: int = 0
     former: str | None = None
     """Name, beside the manifest, of the WSGI file of the site as it was before it had releases."""
 

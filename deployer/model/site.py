@@ -7,6 +7,9 @@ Prune = Literal["managed", "all", "never"]
 Interval = Literal["daily", "hourly"]
 Restart = Literal["deployment", "never"]
 Kind = Literal["wsgi", "asgi"]
+Strategy = Literal["files", "release"]
+Via = Literal["auto", "console", "task"]
+HookTime = Literal["before_reload", "after_live"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,21 @@ class AlwaysOnTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """A command that a deployment runs on the server."""
+
+    at: HookTime
+    """"before_reload": once all files are there, and the site still runs the old ones; "after_live": once it
+    was seen to answer as it should."""
+    command: str
+    """A line for the shell."""
+    changed: tuple[str, ...] = ()
+    """Patterns of shipped paths: it is run when one of them changes. Empty: whenever anything changes."""
+    timeout_s: float = 600.0
+    via: Via = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck:
     """What the site must answer after a reload."""
 
@@ -120,6 +138,17 @@ class FileRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseRules:
+    """Each commit in a folder of its own, switched at once (strategy "release")."""
+
+    keep: int = 3
+    """How many releases stay on the server beside the one that is live."""
+    shared: tuple[str, ...] = ()
+    """What the site itself writes: linked from `<target>/shared` into each release. Relative to the target;
+    with a final slash where it is a folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """One site, fully resolved: every path absolute on the server, every default filled in."""
 
@@ -141,10 +170,23 @@ class Site:
     """Whether the site is on the web; None: not ours."""
     headers: tuple[StaticHeader, ...] = ()
     always_on: tuple[AlwaysOnTask, ...] = ()
+    releases: ReleaseRules | None = None
+    """None: files go straight into the target (strategy "files")."""
+    hooks: tuple[Hook, ...] = ()
+
+    @property
+    def root(self) -> str:
+        """The folder whose files are those of the commit that is live."""
+        return self.target if self.releases is None else f"{self.target}/current"
 
     @property
     def kind(self) -> Kind:
         return "wsgi" if self.command is None else "asgi"
+
+    @property
+    def has_platforms_certificate(self) -> bool:
+        """The platform has one certificate for all names of its own."""
+        return self.domain.lower().endswith(".pythonanywhere.com")
 
     @property
     def home(self) -> str:
@@ -173,5 +215,5 @@ class Site:
         return f"{name} ({self.domain})"
 
     def on_server(self, path: str) -> str:
-        """The absolute server path of a path relative to the target."""
-        return f"{self.target}/{path}"
+        """The absolute server path of a shipped path."""
+        return f"{self.root}/{path}"

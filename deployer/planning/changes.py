@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from deployer.model.files import Change, FileEntry, Snapshot
 from deployer.model.manifest import FileTable, Manifest
-from deployer.model.site import FileRules
+from deployer.model.site import FileRules, Site
 from deployer.planning.listing import Listing
 from deployer.planning.patterns import PathPatterns
 
@@ -40,6 +40,21 @@ def at_target(manifest: Manifest, target: str) -> Manifest:
     if manifest.target == target:
         return manifest
     return replace(manifest, target=target, commit=None, files=FileTable({}), orphans=(), theirs=frozenset())
+
+
+def into_releases(manifest: Manifest, site: Site) -> Manifest:
+    """What is recorded of a site's releases. The files that it had without any are left behind, and known."""
+    there = at_target(manifest, site.root)
+    if manifest.target == site.target:
+        return replace(there, orphans=tuple(sorted({*manifest.orphans, *manifest.files})))
+    return there
+
+
+def out_of_releases(manifest: Manifest, site: Site) -> Manifest:
+    """What is recorded of files straight in the target, where a site had them before its releases."""
+    there = at_target(manifest, site.target)
+    came_back = manifest.target == f"{site.target}/current"
+    return replace(there, orphans=manifest.orphans) if came_back else there
 
 
 def diff_base(manifest: Manifest, rules: FileRules) -> str | None:

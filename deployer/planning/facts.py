@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from deployer.model.files import Change, Commit, FileEntry
 from deployer.model.manifest import Manifest
 from deployer.model.overrides import Overrides
+from deployer.model.release import ReleaseList
 from deployer.model.site import Site
 from deployer.planning.listing import Listing
 from deployer.planning.settings import InDoubt, LiveSettings
+from deployer.planning.tls import TlsFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +39,14 @@ class Facts:
     """Why the WSGI file cannot be run at all."""
     plain: bool = False
     """`Snapshot.plain` of the commit."""
-    doubt: InDoubt = InDoubt(webapp=False, static=False, tasks=False, wsgi=False)
+    doubt: InDoubt = InDoubt()
     live: LiveSettings = LiveSettings()
+    password: str | None = None
+    """Fingerprint of the password that visitors shall give; None: they need none, or it is not ours."""
+    tls: TlsFacts | None = None
+    """None: nobody says where a certificate comes from."""
+    release: ReleaseList | None = None
+    """What a site that has releases shall serve; None: files go straight into the target."""
     moved_from: str | None = None
     """The target that the last deployment had, when it was another one."""
     overrides: Overrides = Overrides()

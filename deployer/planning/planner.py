@@ -1,7 +1,8 @@
 """The plan: a pure function of what is wanted, what is recorded, and what was observed.
 
-Order: make room, creates, updates, deletes, settings, the WSGI file, one reload. A visitor who
-comes in the middle meets new files beside old ones, never a file that old code still needs missing.
+Order: the certificate, make room, creates, updates, deletes, settings, the WSGI file, one reload, restarts
+of always-on tasks. A visitor who comes in the middle meets new files beside old ones, never a file that old
+code still needs missing.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,20 +11,39 @@ from dataclasses import dataclass, replace
 from deployer.model.manifest import AppliedSettings
 from deployer.model.plan import (
     Action,
-    CreateTask,
+    CreateThing,
     CreateWebApp,
-    DeleteTask,
+    CreateWebsite,
+    DeleteFile,
+    DeleteThing,
+    InstallCertificate,
     KeepWsgiCopy,
     Note,
     Plan,
     Reload,
-    UpdateTask,
+    ReloadWebsite,
+    RequestCertificate,
+    RestartAlwaysOn,
+    SendRelease,
+    UpdateThing,
+    Upload,
     UploadWsgi,
 )
 from deployer.planning.changes import fingerprint
 from deployer.planning.facts import Facts
 from deployer.planning.files import FilePlan
-from deployer.planning.settings import DEFAULT_PYTHON, SettingsPlan, claim_created, plan_settings
+from deployer.planning.hooks import plan_hooks
+from deployer.planning.releases import ReleasePlan
+from deployer.planning.settings import (
+    DEFAULT_PYTHON,
+    LISTS,
+    SettingsPlan,
+    claim_created,
+    is_enabled,
+    plan_settings,
+    restarts,
+)
+from deployer.planning.tls import plan_tls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,21 +63,55 @@ class Decision:
 
 def decide(facts: Facts) -> Decision:
     """Make the plan. Refusals are part of it, so that all of them can be shown at once."""
-    files = FilePlan(facts)
+    files = FilePlan(facts) if facts.release is None else ReleasePlan(facts, facts.release)
     files.decide()
     applied = claim_created(facts.manifest.settings, facts.manifest.pending, facts.live)
     settings = plan_settings(
-        facts.site, applied, facts.doubt, facts.live, overwrite=facts.overrides.overwrite
+        facts.site,
+        applied,
+        facts.doubt,
+        facts.live,
+        password=facts.password,
+        overwrite=facts.overrides.overwrite,
+        move=facts.overrides.move,
     )
-    changing = (*files.actions(), *settings.actions, *_wsgi(facts, settings.actions))
-    reload = tuple(_reload(facts, changing))
+    is_made = any(isinstance(action, CreateWebApp | CreateWebsite) for action in settings.actions)
+    tls = plan_tls(facts.site, applied.tls, facts.tls, facts.overrides, anew=is_made)
+    settings = replace(settings, settled=replace(settings.settled, tls=tls.settled))
+    # First, since it is in force from the reload on: one that is refused leaves everything as it was.
+    first, after = ((), tls.actions) if is_made else (tls.actions, ())
+    is_off = is_enabled(facts.site, applied, facts.live) is False
+    before = (*first, *files.actions(), *settings.actions, *after)
+    wsgi = tuple(_wsgi(facts, settings.actions))
+    changing = (*before, *wsgi)
+    # A certificate is this machine's affair: the commit's own commands have nothing to do with it.
+    hooks = plan_hooks(facts, [each for each in changing if each not in tls.actions], is_off=is_off)
+    switch = files.reload_reason() if isinstance(files, ReleasePlan) else None
+    reload = () if is_off else tuple(_reload(facts, changing, switch or tls.reload))
     plan = Plan(
         domain=facts.site.domain,
         commit=facts.commit.id,
         base=facts.manifest.commit,
-        actions=(*changing, *reload),
-        refusals=(*_elsewhere(facts), *files.refusals(), *settings.refusals, *_broken(facts)),
-        notes=(*_moved(facts), *files.notes, *settings.notes, *_virtualenv(facts)),
+        actions=(
+            *(*before, *hooks.early, *wsgi),
+            *(*reload, *hooks.late),
+            *_restarts(facts, settings, changing),
+        ),
+        refusals=(
+            *_elsewhere(facts),
+            *files.refusals(),
+            *settings.refusals,
+            *tls.refusals,
+            *_broken(facts),
+        ),
+        notes=(
+            *_moved(facts),
+            *files.notes,
+            *settings.notes,
+            *tls.notes,
+            *_virtualenv(facts),
+            *(_off(facts) if is_off else ()),
+        ),
         needs_record=_needs_record(facts, settings, files),
     )
     return Decision(
@@ -81,10 +135,15 @@ def _wsgi(facts: Facts, before: Iterable[Action]) -> Iterator[Action]:
         if (facts.wsgi_digest_live if facts.doubt.wsgi else recorded) == facts.wsgi.digest:
             return
         reason = f"changed in {facts.commit.short}" if recorded else "not ours so far"
-        if recorded is None and facts.live.wsgi is not None:
+        has_first_release = facts.release is not None and facts.manifest.release is None
+        if (recorded is None or has_first_release) and facts.live.wsgi is not None:
             # Named by its content: a second attempt can never put something else in its place.
             copy = f"{facts.site.record_directory}/wsgi-before-{(facts.wsgi_digest_live or '')[:10]}.py"
-            why = "the WSGI file that is there was not shipped by us"
+            why = (
+                "what serves the site if its first release does not"
+                if has_first_release
+                else ("the WSGI file that is there was not shipped by us")
+            )
             yield KeepWsgiCopy(subject=subject, copy=copy, content=facts.live.wsgi, reason=why)
     yield UploadWsgi(subject=subject, entry=facts.wsgi, reason=reason)
 
@@ -118,31 +177,66 @@ def _moved(facts: Facts) -> Iterator[Note]:
         yield Note(subject=facts.moved_from, reason=reason)
 
 
-_WITHOUT_RELOAD = (CreateTask, UpdateTask, DeleteTask, KeepWsgiCopy)
+def _off(facts: Facts) -> Iterator[Note]:
+    said = "enabled = false" if facts.site.enabled is False else "an earlier enabled = false, still in force"
+    on = "enabled = true in [app] puts it on the web"
+    yield Note(subject=facts.site.domain, reason=f"is off ({said}): neither reloaded nor asked; {on}")
 
 
-def _reload(facts: Facts, changing: tuple[Action, ...]) -> Iterator[Reload]:
-    """Everything but tasks shows only after a reload; so does what was sent and never seen to answer."""
-    manifest, domain = facts.manifest, facts.site.domain
-    if any(not isinstance(action, _WITHOUT_RELOAD) for action in changing):
-        yield Reload(subject=domain, reason="so that the site runs what was sent")
-    elif facts.overrides.force:
-        yield Reload(subject=domain, reason="asked for (--force)")
-    elif manifest.pending is not None:
-        yield Reload(subject=domain, reason="the last deployment was cut off before it was seen to answer")
-    elif manifest.live is None:
-        yield Reload(subject=domain, reason="no deployment of this site was seen to answer so far")
-    elif manifest.commit != manifest.live.commit:
-        yield Reload(subject=domain, reason="the last deployment was not seen to answer")
+_OF_ACCOUNT = frozenset(listed.name for listed in LISTS if listed.of_account)
 
 
-def _needs_record(facts: Facts, settings: SettingsPlan, files: FilePlan) -> bool:
+def _needs_no_reload(action: Action) -> bool:
+    """Tasks are no part of the site, and a website starts when it is created, with what was sent before."""
+    if isinstance(action, CreateThing | UpdateThing | DeleteThing):
+        return action.family in _OF_ACCOUNT
+    return isinstance(action, KeepWsgiCopy)
+
+
+def _reload(facts: Facts, changing: tuple[Action, ...], reason: str | None) -> Iterator[Reload]:
+    """Everything but tasks shows only after a reload; so does what was sent and never seen to answer.
+
+    `reason` is one that shows in none of the actions.
+    """
+    has_certificate = any(isinstance(action, InstallCertificate | RequestCertificate) for action in changing)
+    if any(isinstance(action, CreateWebsite) for action in changing) and not has_certificate:
+        return
+    kind = Reload if facts.site.command is None else ReloadWebsite
+    if not all(map(_needs_no_reload, changing)):
+        yield kind(subject=facts.site.domain, reason="so that the site runs what was sent")
+    elif (reason := reason or _unseen(facts)) is not None:
+        yield kind(subject=facts.site.domain, reason=reason)
+
+
+def _unseen(facts: Facts) -> str | None:
+    """Why the site may not run what is recorded, although nothing is to be sent."""
+    manifest = facts.manifest
+    if facts.overrides.force:
+        return "asked for (--force)"
+    if manifest.pending is not None:
+        return "the last deployment was cut off before it was seen to answer"
+    if manifest.live is None:
+        return "no deployment of this site was seen to answer so far"
+    if manifest.commit != manifest.live.commit:
+        return "the last deployment was not seen to answer"
+    return None
+
+
+def _restarts(
+    facts: Facts, settings: SettingsPlan, changing: tuple[Action, ...]
+) -> Iterator[RestartAlwaysOn]:
+    sent = any(isinstance(action, Upload | DeleteFile | SendRelease) for action in changing)
+    because = "so that it runs what was sent" if sent else _unseen(facts)
+    return restarts(facts.site.always_on, settings.settled.always_on, settings.actions, because=because)
+
+
+def _needs_record(facts: Facts, settings: SettingsPlan, files: FilePlan | ReleasePlan) -> bool:
     manifest = facts.manifest
     if facts.moved_from is not None:
         return True
     recorded = (manifest.commit, manifest.rules, manifest.live.commit if manifest.live else None)
     wanted = (facts.commit.id, fingerprint(facts.site.files), facts.commit.id)
-    applied = replace(settings.settled, wsgi=facts.wsgi.digest if facts.wsgi else manifest.settings.wsgi)
+    applied = replace(settings.settled, wsgi=facts.wsgi.digest if facts.wsgi else settings.settled.wsgi)
     return (
         recorded != wanted
         or manifest.pending is not None

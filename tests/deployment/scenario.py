@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 from deployer.config import load_site
-from deployer.deployment.live import read_mappings, read_tasks
+from deployer.deployment.lists import read_always_on, read_headers, read_mappings, read_tasks
 from deployer.model.deployment import Status
 from deployer.sandbox import Switches
 from tests.deployment.archive import archived
@@ -39,6 +39,13 @@ path = "one"
 [[static]]
 url = "/old/"
 path = "old"
+[[static_header]]
+url = "/static/"
+name = "X-Version"
+value = "one"
+[[always_on]]
+name = "worker"
+command = "sleep 1001"
 [[task]]
 name = "nightly"
 command = "true"
@@ -59,6 +66,17 @@ path = "two"
 [[static]]
 url = "/new/"
 path = "new"
+[[static_header]]
+url = "/static/"
+name = "X-Version"
+value = "two"
+[[static_header]]
+url = "/new/"
+name = "X-Version"
+value = "two"
+[[always_on]]
+name = "worker"
+command = "sleep 1002"
 [[task]]
 name = "nightly"
 command = "false"
@@ -79,6 +97,9 @@ path = "three"
 [[static]]
 url = "/old/"
 path = "old again"
+[[always_on]]
+name = "other worker"
+command = "sleep 1003"
 [[task]]
 name = "nightly"
 command = "echo three"
@@ -128,12 +149,16 @@ def check_live(place: Stage, number: int) -> None:
     assert place.on_disk() == archived(place.repo, "main", "", ())
     with place.work() as work:
         (webapp,) = work.api.webapps.list()
-        mappings = [item.mapping for item in read_mappings(work.api, place.site)]
-        tasks = [item.task for item in read_tasks(work.api, place.site)]
+        mappings = [item.thing for item in read_mappings(work.api, place.site)]
+        headers = [item.thing for item in read_headers(work.api, place.site)]
+        tasks = [item.thing for item in read_tasks(work.api, place.site)]
+        always_on = [item.thing for item in read_always_on(work.api, place.site)]
         wsgi = work.api.files.read(place.site.wsgi_path)
     assert webapp.working_directory == WORKING_DIRECTORIES[number - 1]
     assert sorted(map(str, mappings)) == sorted(map(str, place.site.static))
+    assert sorted(map(str, headers)) == sorted(map(str, place.site.headers))
     assert sorted(map(str, tasks)) == sorted(map(str, place.site.tasks))
+    assert sorted(map(str, always_on)) == sorted(map(str, place.site.always_on))
     assert wsgi.decode() == CODE.format(number=number)
     assert answer(place) == f"this is version {number}"
 

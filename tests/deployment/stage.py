@@ -19,6 +19,7 @@ from deployer.model.site import FileRules, HealthCheck, Site, WebAppSettings
 from deployer.pythonanywhere import Budget, PythonAnywhere
 from deployer.pythonanywhere.client import READ_TIMEOUT_S
 from deployer.sandbox import Sandbox, SandboxOptions, Switches
+from deployer.sandbox.faults import Effect, Fault
 from deployer.secret import Secret
 from deployer.state import State
 from tests.builders.git import GitRepo
@@ -61,6 +62,10 @@ class Stage:
     clock: HurriedClock = field(default_factory=HurriedClock)
     read_timeout_s: float = READ_TIMEOUT_S
     check_stop: Callable[[], None] = lambda: None
+    pause: Callable[[float], None] = lambda _: None
+    """How a run waits: not at all, unless something has to happen meanwhile."""
+    password: str | None = None
+    """What visitors of a protected site have to give, as this machine knows it."""
 
     @contextmanager
     def work(self) -> Iterator[SiteWork]:
@@ -99,9 +104,15 @@ class Stage:
                 host_header=self.site.domain,
                 requests_per_minute=self.per_minute,
                 reporter=Silent(),
-                pause=lambda _: None,
+                pause=self.pause,
                 check_stop=self.check_stop,
+                password=Secret(self.password) if self.password else None,
             )
+
+    def lose_answer(self, method: str, path: str) -> None:
+        """The next such request takes effect, and nobody hears of it. `path` is searched for as a pattern."""
+        effect = Effect(kind="cut", when="after")
+        self.sandbox.faults.add(Fault(effect=effect, method=method, path=path, times=1))
 
     def sync(self, rev: str = "main", overrides: Overrides = NO_OVERRIDES) -> Outcome:
         with self.work() as work:
@@ -159,10 +170,15 @@ def stage(
     files: FileRules = PLAIN,
     switches: Switches = UNLIMITED,
     plan: Any = "free-2025",
+    always_on: int | None = None,
     **fields: Any,
 ) -> Iterator[Stage]:
-    """A fresh one below `folder`."""
-    options = SandboxOptions(data=folder / "platform", user="alice", port=0, plan=plan, switches=switches)
+    """A fresh one below `folder`. `always_on` is how many such tasks the account may have, by default its
+    plan's; `fields` are the site's.
+    """
+    options = SandboxOptions(
+        data=folder / "platform", user="alice", port=0, plan=plan, always_on=always_on, switches=switches
+    )
     with Sandbox(options) as sandbox:
         site = Site(
             username="alice",

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from deployer.deployment.adopt import Adoption, adopt
+from deployer.config import load_site
+from deployer.deployment.adopt import Adoption, adopt, live_site
 from deployer.errors import UsageError
 from deployer.model.deployment import Status
-from deployer.model.site import ScheduledTask, StaticMapping
+from deployer.model.site import ScheduledTask, Site, StaticHeader, StaticMapping
+from deployer.scaffold import adopted_text
 from tests.deployment.stage import WSGI, Stage, stage
 
 STATIC = StaticMapping(url="/static/", path="/home/alice/mysite/static")
@@ -73,6 +75,30 @@ def test_settings_that_differ_are_left_to_the_next_sync(place: Stage) -> None:
     assert outcome.plan.counts() == {"configure-webapp": 1, "create-static": 1, "reload": 1}
     with place.work() as work:
         assert len(work.api.schedule.list()) == 1
+
+
+def test_the_file_that_is_written_for_a_site_wants_what_is_there(place: Stage) -> None:
+    domain = place.site.domain
+    header = StaticHeader(url="/static/", name="Cache-Control", value="no-store")
+    with place.work() as work:
+        work.api.static_headers.create(domain, url=header.url, name=header.name, value=header.value)
+        work.api.webapps.update(
+            domain, password_protection_enabled=True, password_protection_username="staff"
+        )
+
+        webapp = _read_again(adopted_text(live_site(work.api, domain)))
+        work.api.webapps.delete(domain)
+        work.api.websites.create(domain, command="serve ${DOMAIN_SOCKET}")
+        website = _read_again(adopted_text(live_site(work.api, domain)))
+
+    assert (webapp.static, webapp.headers) == ((STATIC,), (header,))
+    assert webapp.webapp.password_protection_username == "staff"
+    assert webapp.webapp.source_directory == place.site.target
+    assert (website.kind, website.command) == ("asgi", "serve ${DOMAIN_SOCKET}")
+
+
+def _read_again(text: str) -> Site:
+    return load_site(text.encode(), "written", username="alice", host="https://www.pythonanywhere.com")
 
 
 def test_a_site_with_a_record_is_not_adopted_again(place: Stage) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from deployer.deployment.live import read_mappings, read_tasks
+from deployer.deployment.lists import read_mappings, read_tasks
 from deployer.errors import DeployerError
 from deployer.model.site import ScheduledTask, StaticMapping
 from deployer.sandbox import Effect, Fault
@@ -47,7 +47,7 @@ def test_a_setting_that_was_changed_before_two_cuts_is_changed_back(place: Stage
     place.sync()
 
     with place.work() as work:
-        assert [item.task for item in read_tasks(work.api, place.site)] == [NIGHTLY]
+        assert [item.thing for item in read_tasks(work.api, place.site)] == [NIGHTLY]
 
 
 def test_a_mapping_that_was_created_before_two_cuts_is_still_ours(place: Stage) -> None:
@@ -60,7 +60,7 @@ def test_a_mapping_that_was_created_before_two_cuts_is_still_ours(place: Stage) 
     place.sync()
 
     with place.work() as work:
-        assert [item.mapping for item in read_mappings(work.api, place.site)] == [TWO]
+        assert [item.thing for item in read_mappings(work.api, place.site)] == [TWO]
 
 
 def test_a_file_that_was_deleted_before_two_cuts_comes_back_when_it_is_wanted_again(place: Stage) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 
 from deployer.errors import DeployerError
-from deployer.pythonanywhere import webapps
+from deployer.pythonanywhere import reload
 from deployer.sandbox import Effect, Fault
 from tests.deployment.scenario import at_version, check_live, check_recorded
 from tests.deployment.stage import Stage
@@ -39,7 +39,7 @@ RELOAD_PATIENCE_S = 1.5
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The client waits for a reload longer than for anything else, and longer than a test can."""
-    monkeypatch.setattr(webapps, "RELOAD_TIMEOUT_S", RELOAD_PATIENCE_S)
+    monkeypatch.setattr(reload, "RELOAD_TIMEOUT_S", RELOAD_PATIENCE_S)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_deployment_outlives_a_fault_at_any_of_its_requests(
 def test_a_deployment_outlives_faults_also_where_the_platform_is_another_one(
     tmp_path: Path, answers: dict[str, Any]
 ) -> None:
-    """A fault at each request again, each time another kind, with four questions answered otherwise."""
+    """A fault at each request again, each time another kind, with some questions answered otherwise."""
     first = OTHER_PLATFORMS.index(answers)
     kinds = [*EFFECTS.values()]
     for number in count(1):

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from deployer.config import load_site
 from deployer.deployment.deploy import unlock
-from deployer.deployment.live import read_mappings
+from deployer.deployment.lists import read_mappings
 from deployer.deployment.verify import verify
 from deployer.errors import DeployerError, Interrupted
 from deployer.model.deployment import Status
@@ -216,7 +216,7 @@ class Deployments(RuleBasedStateMachine):
         with place.work() as work:
             named = {difference.subject for difference in verify(work).differences}
             assert len(work.api.webapps.list()) == 1
-            assert tuple(item.mapping for item in read_mappings(work.api, site)) == site.static
+            assert tuple(item.thing for item in read_mappings(work.api, site)) == site.static
         assert named == wrong
         self.spoilt = wrong
 

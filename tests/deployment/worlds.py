@@ -37,13 +37,20 @@ OTHER_ANSWERS: tuple[dict[str, Any], ...] = (
     {"daily_without_hour": "midnight"},
     {"task_expiry": "always"},
     {"task_can_enable": True},
+    {"deleted_webapp_mappings": "kept"},
+    {"static_header_value": "object"},
+    {"static_headers_reach": "everything"},
+    {"missing_website": 403},
+    {"website_webapp_id": "string"},
+    {"always_on_refusal": 400},
+    {"always_on_change": "waits"},
 )
 """One switch of the sandbox each, set to what is not the contract's first guess."""
 
 OTHER_PLATFORMS: tuple[dict[str, Any], ...] = tuple(
     {name: answer for each in OTHER_ANSWERS[first::8] for name, answer in each.items()} for first in range(8)
 )
-"""Eight platforms that differ from the first guess in four answers each; together, in all of them."""
+"""Eight platforms that differ from the first guess in some answers each; together, in all of them."""
 
 WORLDS = st.lists(st.sampled_from(OTHER_ANSWERS), max_size=8).map(
     lambda answers: {name: answer for each in answers for name, answer in each.items()}

@@ -1,0 +1,161 @@
+"""Releases as a deployment goes through them: sent, ordered, and told of by the server."""
+
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from posixpath import basename
+from time import monotonic
+from typing import Any
+
+from deployer import health
+from deployer.deployment.observe import Observation
+from deployer.deployment.password import login
+from deployer.deployment.site_work import SiteWork
+from deployer.errors import NotFound
+from deployer.events import log
+from deployer.model.deployment import Deployment, Step
+from deployer.model.manifest import Manifest
+from deployer.model.plan import KeepWsgiCopy, Plan, SendRelease
+from deployer.model.release import ArchiveRef, KnownRelease, ReleaseList, ReleaseOrder
+from deployer.model.site import HealthCheck
+from deployer.planning.releases import ReleasePlan
+from deployer.release import write_archives
+
+PROBE_S = 3.0
+"""How long a site that just reloaded may take to tell which release answers, before its report is read."""
+
+
+SENT_AGAIN = frozenset({"base", "no-archive"})
+"""What `switch.py` calls a release whose parts are not there, or not as they were left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """Which release the site runs."""
+
+    well: bool
+    kind: str = ""
+    """Why the wanted one is not served, in the words of `switch.py`; "silent": nothing was said."""
+    text: str = ""
+
+
+def order(
+    work: SiteWork,
+    observation: Observation,
+    plan: Plan,
+    deployment: Deployment,
+    *,
+    alone: bool = False,
+) -> ReleaseOrder:
+    """Send what has to be sent, and say what the server shall serve. Nothing is served by that alone.
+
+    `alone` sends the whole release, whatever is there. Raises ApiError, Interrupted.
+    """
+    facts, rules = observation.facts, work.site.releases
+    wanted, manifest = facts.release, facts.manifest
+    assert wanted is not None and rules is not None  # noqa: S101, PT018 - only a site with releases comes here
+    base = None if alone or manifest.release is None else manifest.release.id
+    sent = manifest.pending.release if manifest.pending else None
+    if plan.sending is not None or alone:
+        action = None if alone else plan.sending
+        archives = tuple(_send(work, observation, wanted, base=base, deployment=deployment, action=action))
+    elif sent is not None and wanted.is_in(sent.id):  # before the deployment that sent them was cut off
+        archives, base = sent.archives, sent.base
+    else:
+        archives = ()
+    return ReleaseOrder(
+        id=ReleasePlan(facts, wanted).id,
+        commit=wanted.commit,
+        deployment=deployment.id,
+        wsgi=wanted.wsgi,
+        archives=archives,
+        base=base if archives else None,
+        kept=kept(manifest, rules.keep),
+        probe=f"/.well-known/deployer/{secrets.token_hex(16)}",
+        edition=wanted.edition,
+        former=next((basename(a.copy) for a in plan.actions if isinstance(a, KeepWsgiCopy)), None),
+    )
+
+
+def kept(manifest: Manifest, most: int) -> tuple[str, ...]:
+    """The releases that stay beside the wanted one: the newest, what is live and what was live before."""
+    newest = [each.id for each in manifest.releases if each.failed is None][-most:]
+    commits = {live.commit for live in (manifest.live, manifest.previous) if live is not None}
+    needed = [each.id for each in manifest.releases if each.commit in commits]
+    serving = [manifest.release.id] if manifest.release else []
+    return tuple(dict.fromkeys((*newest, *needed, *serving)))
+
+
+def remembered(manifest: Manifest, served: ReleaseOrder, *, failed: str | None) -> tuple[KnownRelease, ...]:
+    """The releases that are on the server after this one was tried."""
+    before = next((each for each in manifest.releases if each.id == served.id), None)
+    this = KnownRelease(
+        id=served.id,
+        commit=served.commit,
+        deployment=served.deployment,
+        since=before.since if before else datetime.now(UTC),
+        failed=failed,
+    )
+    others = (each for each in manifest.releases if each.id in served.kept and each.id != served.id)
+    return (*others, this)
+
+
+def served(work: SiteWork, wanted: ReleaseOrder) -> Served:
+    """Ask the site which release answers; where it does not say, read the report that it has written."""
+    check = HealthCheck(path=wanted.probe, status=200, contains=f'"{wanted.id}"', timeout_s=PROBE_S)
+    answer = health.wait_until_well(work.site_url, work.host_header, check, work.pause, login=login(work))
+    if answer.well:
+        log.info("release_served", release=wanted.id)
+        return Served(well=True)
+    said = report(work)
+    workers = said.get("workers", []) if said.get("deployment") == wanted.deployment else []
+    error = next((each["error"] for each in reversed(workers) if each.get("error")), None)
+    if error is not None:
+        log.error("release_not_served", release=wanted.id, kind=error["kind"], problem=error["text"])
+        text = error["traceback"] if error["kind"] == "import" else error["text"]
+        return Served(well=False, kind=error["kind"], text=work.api.masked(text.strip()))
+    if workers:
+        log.info("release_served", release=wanted.id)
+        return Served(well=True)
+    log.error("release_not_served", release=wanted.id, kind="silent", problem=answer.problem)
+    return Served(well=False, kind="silent", text=f"it has not reported on {wanted.id}: {answer.problem}")
+
+
+def report(work: SiteWork) -> dict[str, Any]:
+    """What the WSGI file on the server wrote last; empty when there is nothing, or nothing readable."""
+    try:
+        said = json.loads(work.api.files.read(f"{work.site.record_directory}/report.json"))
+    except (NotFound, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _send(
+    work: SiteWork,
+    observation: Observation,
+    wanted: ReleaseList,
+    *,
+    base: str | None,
+    deployment: Deployment,
+    action: SendRelease | None,
+) -> Iterator[ArchiveRef]:
+    """Archives have names of their own, so nobody is in the way of anybody before the claim is made."""
+    files = observation.facts.manifest.files if base is not None else {}
+    for number, archive in enumerate(write_archives(wanted, files, observation.contents.open), start=1):
+        work.check_stop()
+        began = monotonic()
+        path = f"{work.site.record_directory}/incoming/{archive.name}"
+        work.api.files.write(path, archive.file, archive.size)
+        log.info("archive_sent", path=path, bytes=archive.size, number=number)
+        yield ArchiveRef(name=archive.name, size=archive.size, sha256=archive.sha256)
+        if action is not None and number == 1:
+            step = Step.of(action, number=0, entry=None, seconds=monotonic() - began)
+            work.state.confirm(deployment.id, step)
+            work.reporter.advanced(action)
+
+
+def without_archives(order: ReleaseOrder) -> ReleaseOrder:
+    """As it is recorded once it is served: built, it needs them no more."""
+    return replace(order, archives=(), base=None)
