@@ -5,9 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from threading import Event, Thread
 from time import monotonic
+from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from deployer.model.site import HealthCheck
+from deployer.secret import Secret
 
 EXCERPT = 600
 """Characters of an answer that are kept as evidence."""
@@ -39,8 +41,21 @@ class Answer:
     tries: int
 
 
+class Login(NamedTuple):
+    """What a protected site asks its visitors for."""
+
+    username: str
+    password: Secret
+
+
 def wait_until_well(
-    url: str, host_header: str | None, check: HealthCheck, pause: Callable[[float], None]
+    url: str,
+    host_header: str | None,
+    check: HealthCheck,
+    pause: Callable[[float], None],
+    *,
+    login: Login | None = None,
+    new_for_s: float = 0.0,
 ) -> Answer:
     """Ask until so many answers in a row are well, or the check's time-out has passed; at least once.
 
@@ -49,15 +64,20 @@ def wait_until_well(
 
     `pause` is called several times a second, also while an answer is awaited; what it raises ends the check.
     A site that never stops talking is judged by what it said in time.
+
+    `login` goes with every question. For the first `new_for_s` seconds a 404 is taken for the platform's,
+    which does not know the site yet, unless 404 is what is wanted.
     """
-    deadline = monotonic() + check.timeout_s
+    began = monotonic()
+    deadline = began + check.timeout_s
     wait, tries, in_a_row = FIRST_PAUSE_S, 0, 0
     while True:
         tries += 1
         left = deadline - monotonic()
-        answer = _ask(
-            url, host_header, check, pause, timeout_s=min(ONE_ANSWER_S, max(left, 1.0)), tries=tries
-        )
+        timeout_s = min(ONE_ANSWER_S, max(left, 1.0))
+        answer = _ask(url, host_header, check, pause, login=login, timeout_s=timeout_s, tries=tries)
+        if answer.well and answer.status == 404 != check.status and monotonic() - began < new_for_s:
+            answer = replace(answer, well=False, problem="status 404, as a site that is new has for a while")
         in_a_row = in_a_row + 1 if answer.well else 0
         if in_a_row >= check.in_a_row:
             return answer
@@ -101,13 +121,16 @@ def _ask(
     check: HealthCheck,
     pause: Callable[[float], None],
     *,
+    login: Login | None,
     timeout_s: float,
     tries: int,
 ) -> Answer:
     began, asked = monotonic(), url.rstrip("/") + check.path
     page = _Page()
-    _await(page, asked, host_header, check, pause, until=began + timeout_s)
+    _await(page, asked, host_header, check, pause, login=login, until=began + timeout_s)
     problem = _problem(page, check, timeout_s)
+    if not problem and login is not None and page.status == 401 != check.status:
+        problem = f"status 401: the site does not take the password for {login.username}"
     if not problem and _leads_back(page.location, asked, host_header):
         problem = f"status {page.status} back to the same address, as while it reloads"
     return Answer(
@@ -127,6 +150,7 @@ def _await(
     check: HealthCheck,
     pause: Callable[[float], None],
     *,
+    login: Login | None,
     until: float,
 ) -> None:
     """Have the page fetched until it is complete, long enough, or the time is up.
@@ -135,7 +159,8 @@ def _await(
     now and then. Given up, the thread ends by itself at the next byte or at the end of its time-out.
     """
     timeout_s = until - monotonic()
-    fetching = Thread(target=_fetch, args=(page, asked, host_header, timeout_s), name="health", daemon=True)
+    question = (page, asked, host_header, login, timeout_s)
+    fetching = Thread(target=_fetch, args=question, name="health", daemon=True)
     fetching.start()
     headed: float | None = None
     try:
@@ -152,20 +177,21 @@ def _await(
         page.unwanted.set()
 
 
-def _fetch(page: _Page, asked: str, host_header: str | None, timeout_s: float) -> None:
+def _fetch(page: _Page, asked: str, host_header: str | None, login: Login | None, timeout_s: float) -> None:
     import requests
     from urllib3.exceptions import HTTPError
 
     from deployer.session import Session
 
     headers = {"User-Agent": "deployer health check"} | ({"Host": host_header} if host_header else {})
+    auth = (login.username, login.password.reveal()) if login else None
     timeouts = (min(10.0, timeout_s), timeout_s + 1.0)  # silence, too, is judged by who waits for us
     # A signal that lands in this thread would not wake the main one, which has to act on it.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         with (
             Session(asked) as session,
-            session.get(asked, headers=headers, timeout=timeouts, stream=True) as response,
+            session.get(asked, headers=headers, auth=auth, timeout=timeouts, stream=True) as response,
         ):
             page.location = response.headers.get("Location")
             page.encoding = response.encoding

@@ -189,6 +189,14 @@ class LiveSite:
     """URL and path."""
     tasks: tuple[tuple[str, str, int | None, int], ...] = ()
     """Name, command, hour (None: hourly) and minute."""
+    command: str | None = None
+    """What serves it, of a website; None: a web app."""
+    password_protection: str | None = None
+    """The name that visitors give."""
+    headers: tuple[tuple[str, str, str], ...] = ()
+    """URL, name and value."""
+    always_on: tuple[tuple[str, str], ...] = ()
+    """Name and command."""
 
 
 def adopted_text(site: LiveSite) -> str:
@@ -200,15 +208,21 @@ def adopted_text(site: LiveSite) -> str:
         f"domain = {_toml(site.domain)}",
     ]
     given = {
+        "kind": "asgi" if site.command else None,
+        "command": site.command,
         "python": site.python,
         "target": site.target,
         "working_directory": site.working_directory,
         "virtualenv": site.virtualenv,
         "force_https": site.force_https,
+        "password_protection": site.password_protection,
     }
     lines += [f"{key} = {_toml(value)}" for key, value in given.items() if value not in {None, ""}]
+    if site.command is None:
+        lines.append(
+            '# wsgi = "deploy/wsgi.py"            # the WSGI file is left as it is until this names one'
+        )
     lines += [
-        '# wsgi = "deploy/wsgi.py"            # the WSGI file is left as it is until this names one',
         "",
         "[files]",
         'keep = ["media/", "*.sqlite3"]     # the site writes these: never overwritten, never deleted',
@@ -216,13 +230,18 @@ def adopted_text(site: LiveSite) -> str:
     ]
     for url, path in site.static:
         lines += ["[[static]]", f"url = {_toml(url)}", f"path = {_toml(path)}", ""]
-    if site.tasks:
+    for url, header, text in site.headers:
+        lines += ["[[static_header]]", f"url = {_toml(url)}", f"name = {_toml(header)}"]
+        lines += [f"value = {_toml(text)}", ""]
+    if site.tasks or site.always_on:
         lines += ["# Tasks belong to the account, not to a site: uncomment those that are this site's.", ""]
     for name, command, hour, minute in site.tasks:
         when = f"minute = {minute}" if hour is None else f'at = "{hour:02}:{minute:02}"'
         interval = "hourly" if hour is None else "daily"
         lines += ["# [[task]]", f"# name = {_toml(name)}", f"# command = {_toml(command)}"]
         lines += [f'# interval = "{interval}"', f"# {when}", ""]
+    for name, command in site.always_on:
+        lines += ["# [[always_on]]", f"# name = {_toml(name)}", f"# command = {_toml(command)}", ""]
     return "\n".join(lines)
 
 

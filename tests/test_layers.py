@@ -17,6 +17,7 @@ LAYERS = {
     "model": 0,
     "planning": 1,
     "scaffold": 1,
+    "certificate": 2,
     "config": 2,
     "control_client": 2,
     "events": 2,
@@ -25,14 +26,15 @@ LAYERS = {
     "pythonanywhere": 2,
     "release": 2,
     "state": 2,
-    "deployment": 3,
+    "remote": 3,
     "service": 3,
     "triggers": 3,
-    "daemon": 4,
-    "web": 5,
-    "cli": 6,
-    "demo": 6,
-    "__main__": 7,
+    "deployment": 4,
+    "daemon": 5,
+    "web": 6,
+    "cli": 7,
+    "demo": 7,
+    "__main__": 8,
 }
 """A room sees the rooms of lower layers and itself; rooms of one layer do not see each other,
 except where SAME_LAYER says so."""
@@ -43,6 +45,7 @@ TOP_ONLY = {"sandbox"}
 misreading of the platform cannot hide in both halves."""
 SOLE_IMPORTERS = {
     "git": {"git"},
+    "cryptography": {"certificate"},
     "requests": {"session", "pythonanywhere", "health", "demo"},
     "sqlite3": {"state", "pythonanywhere"},
     "typer": {"cli"},

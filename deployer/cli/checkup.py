@@ -4,14 +4,16 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from deployer.cli.workplace import workplace
-from deployer.config import CommandLine, effective
-from deployer.deployment.live import find_webapp
+from deployer.config import CertificateFiles, CommandLine, effective
+from deployer.deployment.live import find_webapp, find_website
 from deployer.deployment.observe import wsgi_content
 from deployer.deployment.rooms import Workplace
+from deployer.deployment.tls import files_of
 from deployer.errors import DeployerError, ExitStatus
 
 
@@ -71,6 +73,7 @@ def _everything_else(place: Workplace) -> Iterator[Finding]:
     yield Finding(about="state", verdict=str(place.work.state.folder))
     site = place.work.site
     yield Finding(about="site", verdict=f"{site.domain}, files to {site.target}")
+    yield from _certificate(place)
     questions: tuple[tuple[str, Callable[[Workplace], str]], ...] = (
         ("token", _token),
         ("commit", _commit),
@@ -83,6 +86,28 @@ def _everything_else(place: Workplace) -> Iterator[Finding]:
             yield Finding(about=about, verdict=str(error), exit_status=error.exit_status)
             if error.exit_status in {ExitStatus.CREDENTIALS, ExitStatus.TEMPORARY}:
                 return
+
+
+def _certificate(place: Workplace) -> Iterator[Finding]:
+    """Of the files of this machine; whether it is sent is told by `deployer plan`."""
+    about, tls, site = "certificate", place.work.tls, place.work.site
+    if tls is None:
+        return
+    if site.has_platforms_certificate:
+        verdict = f"{site.domain} has the platform's own: `tls` of deployer.toml is not used"
+        yield Finding(about=about, verdict=verdict, is_warning=True)
+        return
+    if not isinstance(tls, CertificateFiles):
+        yield Finding(about=about, verdict="Let's Encrypt's, which the platform gets and renews")
+        return
+    found = files_of(tls, site, datetime.now(UTC))
+    if found.problem or found.leaf is None:
+        yield Finding(about=about, verdict=found.problem, exit_status=ExitStatus.USAGE)
+        return
+    until = f"{found.leaf.not_after:%Y-%m-%d}"
+    yield Finding(about=about, verdict=f"{tls.certificate} is for {site.domain}, until {until}")
+    if found.advice:
+        yield Finding(about=about, verdict=found.advice, is_warning=True)
 
 
 def _token(place: Workplace) -> str:
@@ -98,7 +123,16 @@ def _commit(place: Workplace) -> str:
     return f"ships {len(snapshot.files)} files"
 
 
+def _website(place: Workplace) -> str:
+    website = find_website(place.work.api, place.work.site)
+    if website is None:
+        return f"{place.work.site.domain} is not there yet, `deployer sync` creates it"
+    return f"a website, served by {website.command}"
+
+
 def _webapp(place: Workplace) -> str:
+    if place.work.site.command is not None:
+        return _website(place)
     app = find_webapp(place.work.api, place.work.site)
     if app is None:
         return f"{place.work.site.domain} is not there yet, `deployer sync` creates it"

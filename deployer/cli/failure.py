@@ -5,6 +5,7 @@ import platform
 import sys
 import traceback
 from contextlib import suppress
+from itertools import takewhile
 from typing import Any
 
 import typer
@@ -16,8 +17,10 @@ from deployer.model.manifest import ManifestUnreadable
 
 
 def wants_json() -> bool:
-    """Errors may come before the options are read, so the command line itself is asked."""
-    return "--json" in sys.argv[1:]
+    """Errors may come before the options are read, so the command line itself is asked; what stands behind
+    two dashes belongs to another command.
+    """
+    return "--json" in takewhile(lambda each: each != "--", sys.argv[1:])
 
 
 def show(error: DeployerError) -> None:

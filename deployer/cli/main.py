@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from deployer import __version__
-from deployer.cli.commands import daemon, deploy, history, push, service, setup, site_logs, trial
+from deployer.cli.commands import daemon, deploy, execute, history, push, service, setup, site_logs, trial
 
 app = typer.Typer(
     name="deployer",
@@ -48,6 +48,7 @@ app.command("history")(history.history)
 app.command("show")(history.show)
 app.command("run")(daemon.run)
 app.command("logs")(site_logs.logs)
+app.command("exec", context_settings={"allow_interspersed_args": False})(execute.execute)
 app.command("cancel")(daemon.cancel)
 app.command("freeze")(daemon.freeze)
 app.command("thaw")(daemon.thaw)

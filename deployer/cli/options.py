@@ -1,5 +1,6 @@
 """The options that recur, spelled once."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +35,9 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every reque
 AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="Deploy a commit that ships no file.")]
 Overwrite = Annotated[
     bool,
-    typer.Option("--overwrite", help="Replace what deployer did not make, and a site of another target."),
+    typer.Option(
+        "--overwrite", help="Replace what deployer did not make, and a site of another target or kind."
+    ),
 ]
 Force = Annotated[
     bool,
@@ -63,3 +66,16 @@ def _max_delete(text: str) -> MaxDelete:
     if not number.isdigit() or (percent and int(number) > 100):
         raise UsageError(f'--max-delete {text}: a number of files, or a share like "50%", is wanted')
     return MaxDelete(share=int(number) / 100) if percent else MaxDelete(share=None, count=int(number))
+
+
+def seconds(option: str, text: str) -> float:
+    """Of a duration as the configuration files have it. Raises UsageError."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from deployer.config.values import Duration
+
+    try:
+        duration: timedelta = TypeAdapter(Duration).validate_python(text)
+    except ValidationError:
+        raise UsageError(f'{option} {text}: a duration is wanted, like "30s", "10m" or "2h"') from None
+    return duration.total_seconds()

@@ -77,6 +77,8 @@ def _webapp(webapp: WebAppSeen) -> str:
 
 
 def _certificate(certificate: CertificateSeen) -> str:
+    if certificate.is_awaited:
+        return "one of Let's Encrypt, which was asked for and is not there yet"
     match certificate.kind:
         case kind if kind == PLATFORMS_OWN:
             return "the platform's own certificate, which it renews"

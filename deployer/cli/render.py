@@ -86,7 +86,7 @@ def outcome_lines(outcome: "Outcome", commit: Commit, url: str, *, requests: int
     if outcome.deployment.status is Status.UNCHANGED:
         yield f'{url} is in sync with {commit.short} "{commit.subject}": nothing to do ({cost}).'
         return
-    for note in outcome.plan.notes:
+    for note in (*outcome.plan.notes, *outcome.notes):
         yield f"  - {note.subject}: {note.reason}"
     took = duration(outcome.deployment.seconds or 0.0)
     done = summary(outcome.plan) or "nothing to send"

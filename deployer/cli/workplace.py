@@ -14,6 +14,7 @@ from deployer.deployment.rooms import Rooms, Workplace, open_rooms, site_of
 from deployer.deployment.site_work import Reporter, Silent
 from deployer.errors import UsageError
 from deployer.git import Repository
+from deployer.model.site import Site
 
 
 @contextmanager
@@ -51,7 +52,7 @@ def rooms(
     pipe on stderr. Otherwise only warnings are shown.
     """
     context = context_for(repo=repo, config=config, site=site)
-    _configure_events(as_json=as_json, verbose=verbose, narrates=narrates)
+    configure_events(as_json=as_json, verbose=verbose, narrates=narrates)
     reporter = _reporter(per_minute=context.account.requests_per_minute.value, quiet=as_json or verbose)
     with (
         stop_signal() as stop,
@@ -62,9 +63,13 @@ def rooms(
 
 def site_domain(*, repo: Path | None, config: Path | None, site: str | None) -> str:
     """The domain of a site at its branch; asks git, not the network."""
-    context = context_for(repo=repo, config=config, site=site)
+    return site_here(context_for(repo=repo, config=config, site=site)).domain
+
+
+def site_here(context: Context) -> Site:
+    """The site that the branch describes; asks git, not the network."""
     with Repository(_local(context)) as repository:
-        return site_of(context, repository, repository.resolve(context.branch.value or "HEAD")).domain
+        return site_of(context, repository, repository.resolve(context.branch.value or "HEAD"))
 
 
 def described(*, repo: Path | None, config: Path | None, site: str | None) -> tuple[Described, ...]:
@@ -87,7 +92,7 @@ def _local(context: Context) -> Path:
     return Path(context.repo.value)
 
 
-def _configure_events(*, as_json: bool, verbose: bool, narrates: bool) -> None:
+def configure_events(*, as_json: bool, verbose: bool, narrates: bool = False) -> None:
     if as_json and narrates:
         events.configure(level="debug" if verbose else "info", as_json=True, stream=sys.stdout)
     elif verbose:

@@ -11,6 +11,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from deployer.daemon import expiry
 from deployer.daemon.telling import Telling
 from deployer.daemon.worker import SiteWorker
+from deployer.deployment.tls import what_to_do
 from deployer.errors import DeployerError
 from deployer.events import log
 from deployer.model.order import Source, Work
@@ -21,6 +22,8 @@ JITTER = 0.1
 FILES_PER_LOOK = 30
 """Contents compared in one look for drift: what a minute of the platform's limit has room for."""
 EXPIRY_EVERY = timedelta(hours=12)
+CERTIFICATE_EVERY = timedelta(hours=1)
+"""Of two files of this machine, which costs no request while they stay."""
 TIDY_EVERY = timedelta(hours=12)
 KEPT_DEPLOYMENTS = 500
 """Of each site, with their logs."""
@@ -53,6 +56,12 @@ class Chores:
         look = partial(self.look_for_expiry, worker)
         self._every(f"expiry {worker.name}", EXPIRY_EVERY, partial(worker.do, look))
         worker.do(look)
+        if worker.context.tls.value is not None:
+            certificate = partial(worker.do, partial(self.look_for_certificate, worker))
+            self._every(f"certificate {worker.name}", CERTIFICATE_EVERY, certificate)
+            certificate()
+        else:
+            self._remove(f"certificate {worker.name}")
         if table.drift is not None:
             drift = partial(worker.do, partial(self.look_for_drift, worker))
             self._every(f"drift {worker.name}", table.drift.every, drift)
@@ -60,7 +69,7 @@ class Chores:
             self._remove(f"drift {worker.name}")
 
     def remove(self, site: str) -> None:
-        for kind in ("poll", "drift", "expiry"):
+        for kind in ("poll", "drift", "expiry", "certificate"):
             self._remove(f"{kind} {site}")
 
     def look_for_drift(self, worker: SiteWorker) -> None:
@@ -85,13 +94,28 @@ class Chores:
         """In the worker's thread."""
         try:
             with worker.looking() as work:
-                worker.expiry = expiry.read(work.api, work.site)
+                worker.expiry = expiry.read(work.api, work.site, what_to_do(work))
         except DeployerError as error:
             log.warning("expiry_not_looked", site=worker.name, problem=error.message)
             return
         if telling := self._telling.site(worker.name):
             telling.expiring(worker.expiry)
         worker.hooks.changed()
+
+    def look_for_certificate(self, worker: SiteWorker) -> None:
+        """In the worker's thread."""
+        if worker.orders.known(worker.name).domain is None:
+            return  # the first deployment sends it
+        try:
+            with worker.looking() as work:
+                due = worker.certificate.look(work)
+        except DeployerError as error:
+            worker.certificate.failed(error)
+            return
+        # As in `look_for_drift`; a deployment that waits sends it as well.
+        waits = any(order.work in (Work.RENEW, Work.DEPLOY) for order in worker.orders.waiting(worker.name))
+        if due is not None and not waits:
+            self._post(worker.name, source=f"{Source.CERTIFICATE} {due.reason}", work=due.work)
 
     def tidy(self) -> None:
         """Forget old deployments, so that years of them do not fill the disk."""

@@ -12,7 +12,6 @@ from deployer.deployment.expiry import (
     certificate_ending,
     certificate_of,
     days_left,
-    has_platforms_certificate,
     in_days,
     task_ending,
     webapp_ending,
@@ -28,19 +27,20 @@ STAGES: Final = (7, 3, 1)
 """People are told at so many days before, and once when it has ended."""
 
 
-def read(api: PythonAnywhere, site: Site) -> tuple[ExpiryView, ...]:
-    """At most three requests: web apps, tasks, certificate. Raises ApiError.
+def read(api: PythonAnywhere, site: Site, renewing: str = "") -> tuple[ExpiryView, ...]:
+    """At most three requests: web apps, tasks, certificate. Raises ApiError. `renewing`: what is to be done
+    about a certificate of one's own.
 
     Paid accounts have no dates for the first two, and the platform's own domains no certificate of theirs.
     """
     return tuple(
         ExpiryView(what=ending.what, on=ending.on, what_to_do=ending.what_to_do)
-        for ending in _endings(api, site)
+        for ending in _endings(api, site, renewing)
         if ending is not None
     )
 
 
-def _endings(api: PythonAnywhere, site: Site) -> Iterator[Ending | None]:
+def _endings(api: PythonAnywhere, site: Site, renewing: str) -> Iterator[Ending | None]:
     app = None if site.command else find_webapp(api, site)
     if app is not None:
         yield webapp_ending(app)
@@ -50,8 +50,8 @@ def _endings(api: PythonAnywhere, site: Site) -> Iterator[Ending | None]:
         if description.endswith(label):
             yield task_ending(description.removesuffix(label), task)
     is_there = app is not None or site.command is not None
-    if is_there and not has_platforms_certificate(site) and (certificate := certificate_of(api, site)):
-        yield certificate_ending(certificate)
+    if is_there and not site.has_platforms_certificate and (certificate := certificate_of(api, site)):
+        yield certificate_ending(certificate, renewing)
 
 
 def near(views: Iterable[ExpiryView], today: date) -> tuple[ExpiryView, ...]:

@@ -7,7 +7,7 @@ from threading import Lock
 from time import monotonic
 
 from deployer.daemon.view import Progress
-from deployer.model.plan import Action, Plan, Reload
+from deployer.model.plan import Action, Plan, Reload, RestartAlwaysOn
 
 
 @dataclass(slots=True)
@@ -46,6 +46,8 @@ class LiveProgress:
             steps = len(self._plan.steps) if self._plan else 0
         if isinstance(action, Reload):
             self._set("asking the site whether it is well")
+        elif isinstance(action, RestartAlwaysOn):
+            self._set("restarting always-on tasks")
         else:
             self._set("reloading" if self._done >= steps else "sending")
 

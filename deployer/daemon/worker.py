@@ -9,12 +9,14 @@ from threading import Condition, Thread
 from time import monotonic
 
 from deployer.config import Context, is_url
+from deployer.daemon.certificates import CertificateWatch
 from deployer.daemon.drift import DriftWatch
 from deployer.daemon.hooks import Ended, Hooks
 from deployer.daemon.progress import LiveProgress
 from deployer.daemon.stop import StopFlag
 from deployer.daemon.view import ExpiryView
 from deployer.deployment.deploy import deploy, rollback
+from deployer.deployment.renewal import what_is_live
 from deployer.deployment.rooms import Rooms, Workplace, open_rooms
 from deployer.deployment.site_work import Silent, SiteWork
 from deployer.deployment.verify import heal, verify
@@ -62,6 +64,7 @@ class SiteWorker:
         """As far as it is known; empty before the first look."""
         username = context.account.username.value
         self.drift = DriftWatch(context.state.value, site=self.name, may_go_on=lambda: hooks.quiet(username))
+        self.certificate = CertificateWatch(self.name)
         self.looked = False
         """Whether the branch has been looked at since the start."""
         self._flag: StopFlag | None = None
@@ -285,6 +288,9 @@ class SiteWorker:
             work = place.work
             self.orders.learn(self.name, domain=work.site.domain, url=work.site_url)
             ended.domain = work.site.domain
+            if order.work is Work.RENEW:
+                ended.commit = what_is_live(work)
+            commit = ended.commit
             self.hooks.begun(ended)
             match order.work:
                 case Work.ROLLBACK:
@@ -292,6 +298,8 @@ class SiteWorker:
                     ended.commit = rooms.repository.resolve(ended.outcome.deployment.commit)
                 case Work.HEAL:
                     ended.outcome = heal(work, self.drift.found() or verify(work))
+                case Work.RENEW:
+                    ended.outcome = deploy(work.at(commit), commit, Overrides())
                 case Work.DEPLOY:
                     ended.outcome = deploy(work, rooms.commit, Overrides(force=order.force))
 
@@ -347,7 +355,7 @@ class SiteWorker:
             self.orders.learn(self.name, problem=error.message)
             return
         handled = ended.commit
-        if handled is not None and order.work is not Work.HEAL:
+        if handled is not None and order.work not in (Work.HEAL, Work.RENEW):
             self.orders.learn(self.name, handled=self._branch_at(handled, order))
         problem = "" if error is None or isinstance(error, Interrupted) else str(error)
         self.orders.learn(self.name, problem=problem)

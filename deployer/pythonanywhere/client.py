@@ -3,6 +3,8 @@
 import ipaddress
 import re
 from collections import Counter
+from contextlib import AbstractContextManager
+from datetime import datetime
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urljoin, urlsplit
@@ -92,6 +94,14 @@ class PythonAnywhere:
     def cpu(self) -> CpuUsage:
         """Also the cheapest way to see whether the token is right."""
         return self._account.cpu()
+
+    def server_time(self) -> datetime:
+        """In UTC, by the platform's last answer: what its scheduled tasks go by."""
+        return self._transport.server_clock.now()
+
+    def finishing(self) -> AbstractContextManager[None]:
+        """For tidying up after a stop: inside the block `check_stop` is not asked, or it would end that, too."""
+        return self._transport.finishing()
 
     def url(self, path: str) -> str:
         """The address for a browser of what the API names as a path on its host: a console's page, the link

@@ -23,6 +23,7 @@ from deployer.pythonanywhere.call import (
 )
 from deployer.pythonanywhere.reply import Reply
 from deployer.pythonanywhere.retry import final_error, next_delay
+from deployer.pythonanywhere.server_clock import ServerClock
 
 T = TypeVar("T")
 Parse = Callable[[Reply], T]
@@ -49,6 +50,16 @@ class Transport:
         self._on_wait = on_wait
         self._check_stop = check_stop
         self.requests: Counter[Endpoint] = Counter()
+        self.server_clock = ServerClock()
+
+    @contextmanager
+    def finishing(self) -> Iterator[None]:
+        """Nobody is asked inside the block whether to stop."""
+        asked, self._check_stop = self._check_stop, None
+        try:
+            yield
+        finally:
+            self._check_stop = asked
 
     def call(self, call: Call, parse: Parse[T]) -> T:
         """Raises ApiError: what the platform said, or what became of the call after all attempts."""
@@ -92,6 +103,7 @@ class Transport:
         counted = True
         try:
             reply = self._send(call)
+            self.server_clock.note(reply.headers)
             if not 200 <= reply.status < 300:
                 raise refusal(call, reply.status, reply.headers, reply.read(), attempt=attempt)
             yield reply

@@ -427,10 +427,10 @@ def serve_wanted(order, before):
 
 def serve_live(order, before, error):
     """The application that was live before. Where there was none, the error is all there is to show."""
+    if order is not None and order.get("former"):  # the site as it is without releases
+        return hand_over(TARGET, os.path.relpath(RECORD + "/" + checked_name(order["former"]), TARGET))
     if before is not None and (order is None or before != order["id"]):
         return hand_over(place_of(before), remembered_wsgi(before))
-    if before is None and order is not None and order.get("former"):  # the site as it was without releases
-        return hand_over(TARGET, os.path.relpath(RECORD + "/" + checked_name(order["former"]), TARGET))
     raise error
 
 

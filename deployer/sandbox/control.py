@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from deployer.sandbox import openapi
 from deployer.sandbox.account import Account
 from deployer.sandbox.consoles import control as consoles
 from deployer.sandbox.faults import EFFECTS, Fault
@@ -33,6 +34,7 @@ class Control:
             "switches": {"GET": self._show_switches, "PATCH": self._switch},
             "rotate-logs": {"POST": self._rotate_logs},
             "clock": {"GET": self._show_clock, "POST": self._advance},
+            "openapi.json": {"GET": self._describe},
             "loaded-consoles": {"POST": self._load_console},
             "shared-consoles": {"POST": self._share_console, "DELETE": self._unshare_consoles},
         }
@@ -71,6 +73,7 @@ class Control:
                 "POST /_sandbox/faults": "make requests fail; GET lists the faults, DELETE ends them",
                 "PATCH /_sandbox/switches": "choose between readings of what is not public; GET lists them",
                 "POST /_sandbox/rotate-logs": "rotate the logs of all sites now, as every midnight does",
+                "GET /_sandbox/openapi.json": "what the API takes and answers, as OpenAPI 3.1",
                 "POST /_sandbox/clock": "put the account's clock forward by advance_s seconds; GET reads it",
                 "POST /_sandbox/loaded-consoles": "start the console of that id, as opening its page does",
                 "POST /_sandbox/shared-consoles": "a console of a user's, shared with this one; DELETE: none",
@@ -125,6 +128,9 @@ class Control:
     async def _rotate_logs(self, request: Request) -> Response:  # noqa: ARG002 - as every handler here
         account = self._account
         return _indented({"rotated": await account.threads.run(account.log_rotation.rotate)})
+
+    async def _describe(self, request: Request) -> Response:  # noqa: ARG002 - as every handler here
+        return _indented(openapi.describe(self._account))
 
     async def _show_clock(self, request: Request) -> Response:  # noqa: ARG002 - as every handler here
         return _indented({"now": self._account.clock.now().isoformat(timespec="seconds")})

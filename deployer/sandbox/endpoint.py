@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from deployer.sandbox.account import Account
 from deployer.sandbox.bodies import read
-from deployer.sandbox.fields import Kind, check
+from deployer.sandbox.fields import Body, Kind, check
+from deployer.sandbox.shapes import Shape
 from deployer.sandbox.switches import Switches
 from deployer.sandbox.throttle import REQUESTS_PER_WINDOW
 
@@ -52,6 +53,10 @@ class Endpoint:
     version: str = "v0"
     limit: int = REQUESTS_PER_WINDOW
     unslashed: tuple[str, ...] = ()  # methods that are known to work without the final slash
+    takes: Mapping[str, Body | Callable[[Account], Body]] = field(default_factory=dict)  # by method
+    asks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # fields of the query, by method
+    gives: Mapping[str, Mapping[int, Shape | None]] = field(default_factory=dict)
+    """By method and status what success looks like; None: no body."""
 
     @cached_property
     def regex(self) -> re.Pattern[str]:

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from deployer.sandbox.bodies import Data
 from deployer.sandbox.replies import SURROGATE, refusal
+from deployer.sandbox.shapes import BYTES, FLAG, TEXT, Shape
 
 REQUIRED = "This field is required."
 TRUE = frozenset({"t", "y", "yes", "true", "on", "1"})
@@ -22,10 +23,18 @@ class Kind(Protocol):
     def read(self, value: Any, *, is_form: bool) -> Any:
         """The value as the account keeps it. Raises InvalidError."""
 
+    @property
+    def shape(self) -> Shape:
+        """What it looks like in JSON, at its plainest: more is taken, such as numbers for texts."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
     blank: bool = True
+
+    @property
+    def shape(self) -> Shape:
+        return TEXT if self.blank else {**TEXT, "pattern": r"\S"}
 
     def read(self, value: Any, *, is_form: bool) -> str:  # noqa: ARG002 - text is text everywhere
         if value is None:
@@ -47,6 +56,11 @@ class Number:
     most: int
     null: bool = False
 
+    @property
+    def shape(self) -> Shape:
+        kinds = ["integer", "null"] if self.null else "integer"
+        return {"type": kinds, "minimum": 0, "maximum": self.most}
+
     def read(self, value: Any, *, is_form: bool) -> int | None:
         if value is None or (is_form and value == ""):
             if self.null:
@@ -65,6 +79,10 @@ class Number:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boolean:
+    @property
+    def shape(self) -> Shape:
+        return FLAG
+
     def read(self, value: Any, *, is_form: bool) -> bool:  # noqa: ARG002 - the same words everywhere
         word = str(value).lower()
         if word not in TRUE | FALSE:
@@ -76,10 +94,45 @@ class Boolean:
 class Choice:
     choices: tuple[str, ...]
 
+    @property
+    def shape(self) -> Shape:
+        return {"enum": list(self.choices)}
+
     def read(self, value: Any, *, is_form: bool) -> str:  # noqa: ARG002 - the same words everywhere
         if str(value) not in self.choices:
             raise InvalidError(f'"{value}" is not a valid choice.')
         return str(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """The fields that a request's body may have, and those that it must have.
+
+    `within` are objects in it, which it must have too; in a form their fields have names like
+    `webapp.command`. `files` are parts with a file name, which only multipart can carry.
+    """
+
+    fields: Mapping[str, Kind]
+    required: tuple[str, ...] = ()
+    within: Mapping[str, "Body"] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> Shape:
+        shapes = {name: kind.shape for name, kind in self.fields.items()}
+        shapes |= {name: body.shape for name, body in self.within.items()}
+        return {"type": "object", "properties": shapes, "required": [*self.required, *self.within]}
+
+    @property
+    def form_shape(self) -> Shape:
+        shapes = {name: kind.shape for name, kind in self.fields.items()}
+        required = list(self.required)
+        for outer, body in self.within.items():
+            shapes |= {f"{outer}.{name}": kind.shape for name, kind in body.fields.items()}
+            required += [f"{outer}.{name}" for name in body.required]
+        shapes |= dict.fromkeys(self.files, BYTES)
+        required += self.files
+        return {"type": "object", "properties": shapes, "required": required}
 
 
 def check(data: Data, kinds: Mapping[str, Kind], *, required: tuple[str, ...] = ()) -> dict[str, Any]:

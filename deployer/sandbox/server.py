@@ -150,6 +150,7 @@ class Sandbox:
         )
         config.load()
         state = ServerState()
+
         def connection() -> Connection:
             return Connection(config, state, {})
 
@@ -278,7 +279,7 @@ class Connection(H11Protocol):
         self.app = _with_transport(self.app, transport)
 
     def _should_upgrade(self) -> bool:
-        """To a websocket for consoles alone: sites get such requests as what they are for WSGI, ordinary ones."""
+        """To a websocket for consoles alone: sites get such requests as ordinary ones, as WSGI has them."""
         return PLACES.fullmatch(self.scope["path"]) is not None and super()._should_upgrade()
 
 
@@ -318,9 +319,10 @@ A PythonAnywhere account on this machine, until Ctrl-C.
   control  {sandbox.url}/_sandbox/
   https    {sandbox.https_url} for whoever trusts {sandbox.ca_file}
   site     {sandbox.url.replace(ADDRESS, domain + LOCAL)}/ in a browser, when there is a web app
+  consoles {sandbox.url}/user/{sandbox.user}/consoles/ in a browser, which is asked for the token
 
 What is different from the platform: one account, whose sites answer at the same address under their
-`Host`, with or without {LOCAL}; consoles and databases are not there.
+`Host`, with or without {LOCAL}; databases are not there.
 {Enclosure(sandbox.disk, options.isolation).support.note}"""
 
 

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from deployer.config import AppOverrides, load_site
 from deployer.config.notation import as_toml
-from deployer.config.site_file import AppTable, FilesTable, SiteFile, TaskTable
+from deployer.config.site_file import (
+    AlwaysOnTable,
+    AppTable,
+    FilesTable,
+    SiteFile,
+    StaticHeaderTable,
+    TaskTable,
+)
 from deployer.errors import ConfigError, Refused
 from deployer.model.site import FileRules, HealthCheck, MaxDelete, ScheduledTask, Site, StaticMapping
 
@@ -105,7 +112,13 @@ PROBLEMS = [
             " of the machine that deploys"
         ),
     ),
-    ("[qqq]", "qqq (line 1): unknown key; known here are app, files, health, static, task"),
+    (
+        "[qqq]",
+        (
+            "qqq (line 1): unknown key; known here are always_on, app, files, health, static, static_header,"
+            " task"
+        ),
+    ),
     (
         "[app]\npython = 3.12",
         'app.python (line 2): must be in quotes, as in python = "3.12": without them 3.10 would be 3.1',
@@ -276,12 +289,19 @@ def test_a_name_that_only_begins_like_our_record_is_fine() -> None:
 
 
 SHAPES = st.recursive(
-    st.one_of(st.booleans(), st.integers(), st.text(max_size=8), st.sampled_from(["~", "/", "a/b"])),
+    st.one_of(st.booleans(), st.integers(), st.text(max_size=8), st.sampled_from(["~", "/", "a/b", "asgi"])),
     lambda inner: st.lists(inner, max_size=3),
     max_leaves=4,
 )
 KEYS = st.sampled_from(
-    [*AppTable.model_fields, *FilesTable.model_fields, *TaskTable.model_fields, "url", "x"]
+    [
+        *AppTable.model_fields,
+        *FilesTable.model_fields,
+        *TaskTable.model_fields,
+        *StaticHeaderTable.model_fields,
+        *AlwaysOnTable.model_fields,
+        "x",
+    ]
 )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from deployer.model.endpoints import Endpoint
 from deployer.model.files import FileEntry
-from deployer.model.manifest import AppliedMapping, AppliedSettings, AppliedTask
+from deployer.model.manifest import Applied, AppliedSettings
 from deployer.model.overrides import Overrides
 from deployer.model.plan import Action
 from deployer.model.site import MaxDelete, ScheduledTask, Site, StaticMapping, WebAppSettings
@@ -227,14 +227,14 @@ def test_settings_that_equal_what_was_recorded_are_not_even_in_doubt() -> None:
     wanted = wanting(static=(MAPPING,), tasks=(NIGHTLY,))
     applied = AppliedSettings(
         webapp=wanted.webapp,
-        static=(AppliedMapping(id=1, mapping=MAPPING),),
-        tasks=(AppliedTask(id=2, task=NIGHTLY),),
+        static=(Applied(id=1, thing=MAPPING),),
+        tasks=(Applied(id=2, thing=NIGHTLY),),
         wsgi="w",
     )
 
     doubt = in_doubt(wanted, manifest({}, settings=applied), "w")
 
-    assert doubt == InDoubt(webapp=False, static=False, tasks=False, wsgi=False)
+    assert doubt == InDoubt()
 
 
 def test_a_missing_web_app_is_created_configured_and_given_its_wsgi_file() -> None:
@@ -249,7 +249,7 @@ def test_a_missing_web_app_is_created_configured_and_given_its_wsgi_file() -> No
         manifest({}),
         {"a": ONE},
         doubt=EVERYTHING,
-        live=LiveSettings(webapp_exists=False),
+        live=LiveSettings(exists=False),
         wsgi=TWO,
     ).plan
 
@@ -283,15 +283,15 @@ def test_a_wsgi_file_that_is_not_ours_is_copied_before_it_is_overwritten() -> No
 
 def test_a_task_whose_command_changed_is_updated_and_keeps_its_id() -> None:
     changed = replace(NIGHTLY, command="y")
-    applied = AppliedSettings(tasks=(AppliedTask(id=7, task=NIGHTLY),))
+    applied = AppliedSettings(tasks=(Applied(id=7, thing=NIGHTLY),))
 
     decision = plan_on(
         {"a": ONE},
         wanting(tasks=(changed,)),
         manifest({"a": ONE}, settings=applied),
         {"a": ONE},
-        doubt=InDoubt(webapp=False, static=False, tasks=True, wsgi=False),
-        live=LiveSettings(tasks=(AppliedTask(id=7, task=NIGHTLY), AppliedTask(id=8, task=NIGHTLY))),
+        doubt=InDoubt(tasks=True),
+        live=LiveSettings(tasks=(Applied(id=7, thing=NIGHTLY), Applied(id=8, thing=NIGHTLY))),
     )
 
     assert told(decision.plan.actions) == ["update-task nightly: wanted: daily at 04:10 y"]
@@ -307,9 +307,7 @@ def test_other_peoples_mappings_and_tasks_are_never_mentioned() -> None:
         manifest({"a": ONE}),
         {"a": ONE},
         doubt=EVERYTHING,
-        live=LiveSettings(
-            static=(AppliedMapping(id=1, mapping=theirs),), tasks=(AppliedTask(id=1, task=task),)
-        ),
+        live=LiveSettings(static=(Applied(id=1, thing=theirs),), tasks=(Applied(id=1, thing=task),)),
     ).plan
 
     assert not plan.actions
@@ -317,7 +315,7 @@ def test_other_peoples_mappings_and_tasks_are_never_mentioned() -> None:
 
 def test_a_foreign_mapping_at_the_wanted_url_is_refused_and_overwrite_takes_it_over() -> None:
     theirs = StaticMapping(url="/static", path="/home/alice/other")
-    live = LiveSettings(static=(AppliedMapping(id=5, mapping=theirs),))
+    live = LiveSettings(static=(Applied(id=5, thing=theirs),))
     wanted = wanting(static=(MAPPING,))
 
     refused = plan_on({}, wanted, manifest({}), {"a": ONE}, doubt=EVERYTHING, live=live).plan

@@ -1,5 +1,6 @@
 """A console's page in a browser: what is typed runs, what comes is shown, on a desk and on a phone."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,9 @@ def type_line(page: Page, text: str) -> None:
 
 def lines(page: Page) -> list[str]:
     """What the screen shows, the empty lines at its end left out."""
-    texts: list[str] = page.evaluate("[...document.querySelectorAll('#live > div')].map((e) => e.textContent)")
+    texts: list[str] = page.evaluate(
+        "[...document.querySelectorAll('#live > div')].map((e) => e.textContent)"
+    )
     while texts and not texts[-1]:
         texts.pop()
     return texts
@@ -93,17 +96,25 @@ def test_what_is_typed_runs_and_its_output_is_shown(
     assert "42\r\n" in api.get(f"consoles/{console}/get_latest_output/").json()["output"]
 
 
+def told(page: Page) -> list[tuple[int, int]]:
+    """The sizes that the shell was seen to tell."""
+    return [
+        (int(rows), int(columns)) for rows, columns in re.findall(r"size (\d+) (\d+)", "\n".join(lines(page)))
+    ]
+
+
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_the_program_has_the_size_of_the_page(
     api: Client, page: Page, console: int, size: tuple[int, int], tmp_path: Path
 ) -> None:
     page.set_viewport_size({"width": 700, "height": 500})
     open_console(api, page, console)
-    type_line(page, "trap 'echo size $(stty size)' WINCH")
+    before = page.locator("#live > div").count()
+    type_line(page, "while sleep 0.1; do echo size $(stty size); done")
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    assert until(lambda: any(line.startswith("size ") for line in lines(page)))
-    told = next(line for line in reversed(lines(page)) if line.startswith("size "))
-    rows, columns = map(int, told.split()[1:])
+    assert until(lambda: told(page) != [] and told(page)[-1][0] > before)
+    page.keyboard.press("Control+c")
+    rows, columns = told(page)[-1]
     assert page.locator("#live > div").count() == rows
     type_line(page, "clear; printf 'x%.0s' $(seq $COLUMNS); echo")
     assert shows(page, "x" * columns)
@@ -125,15 +136,18 @@ def test_a_phone_has_the_keys_that_its_own_keyboard_lacks(api: Client, page: Pag
     assert shows(page, "status 130")
     keys.get_by_label("Up").click()
     keys.get_by_label("Up").click()
-    assert until(lambda: lines(page)[-1].endswith("exec sleep 600\""))
+    assert until(lambda: "".join(lines(page)).endswith('exec sleep 600"'))
     keys.get_by_text("Ctrl-C").click()
     keys.get_by_text("Ctrl-D").click()
-    expect(page.get_by_role("status")).to_have_text("Ended with status 130. Reload the page to start it again.")
+    expect(page.get_by_role("status")).to_have_text(
+        "Ended with status 130. Reload the page to start it again."
+    )
 
 
 def test_keys_send_what_programs_expect_of_a_terminal(api: Client, page: Page, console: int) -> None:
     open_console(api, page, console)
-    type_line(page, "clear; cat -v")
+    type_line(page, "bash -c \"echo be''gun; exec cat -v\"")
+    assert shows(page, "begun")
     for key in ("ArrowUp", "Control+ArrowLeft", "Home", "Delete", "F5", "Alt+x", "Shift+Tab", "Control+a"):
         page.keyboard.press(key)
     type_line(page, "ä€")
@@ -147,7 +161,8 @@ def test_pasted_lines_wait_for_the_return_key(api: Client, page: Page, console: 
         """text => {
             const clipboardData = new DataTransfer();
             clipboardData.setData("text/plain", text);
-            document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+            const pasted = new ClipboardEvent("paste", { clipboardData, bubbles: true });
+            document.activeElement.dispatchEvent(pasted);
         }""",
         "echo on''e\necho tw''o",
     )
@@ -256,15 +271,15 @@ SCREEN = """async ({ pieces, columns, rows }) => {
     const { Parser } = await import("/user/alice/consoles/page/parser.js");
     const screen = new Screen(columns, rows), answers = [];
     const parser = new Parser(screen, (text) => answers.push(text));
-    for (const piece of pieces) parser.write(piece);
-    const widths = screen.lines.map((line) => line.cells.length);
-    const { row, column, bells, history } = screen;
-    return { text: screen.text(), answers: answers.join(""), row, column, bells, widths, past: history.length };
+    for (const piece of pieces) Array.isArray(piece) ? screen.resize(...piece) : parser.write(piece);
+    const { row, column, bells, lines, history } = screen;
+    const form = [screen.rows - lines.length, ...lines.filter((line) => line.cells.length < screen.columns)];
+    return { text: screen.text(), answers: answers.join(""), row, column, bells, form, past: history.length };
 }"""
 
 
-def interpreted(page: Page, pieces: list[str]) -> dict[str, Any]:
-    """What a screen of 20 columns and 5 rows makes of these."""
+def interpreted(page: Page, pieces: list[str | list[int]]) -> dict[str, Any]:
+    """What a screen of 20 columns and 5 rows makes of these; a list of numbers is a size that it gets."""
     found: dict[str, Any] = page.evaluate(SCREEN, {"pieces": pieces, "columns": 20, "rows": 5})
     return found
 
@@ -298,7 +313,10 @@ SEQUENCES = {
     "erase-below": ("a\r\nb\r\nc" + at(2, 1, end="H") + at(end="J"), "a"),
     "erase-above": ("a\r\nb\r\nc" + at(2, 1, end="H") + at(1, end="J"), "\n\nc"),
     "erase-all": ("a\r\nb" + at(2, end="J") + at(end="H") + "c", "c"),
-    "move": (at(3, 4, end="H") + "x" + at(2, end="A") + "y" + at(9, end="D") + at(end="B") + "z", "    y\nz\n   x"),
+    "move": (
+        at(3, 4, end="H") + "x" + at(2, end="A") + "y" + at(9, end="D") + at(end="B") + "z",
+        "    y\nz\n   x",
+    ),
     "move-beyond": (at(99, 99, end="H") + "x", "\n\n\n\n" + " " * 19 + "x"),
     "column-and-row": (at(5, end="G") + "x" + at(2, end="d") + "y", "    x\n     y"),
     "insert-characters": ("abc\r" + at(2, end="@"), "  abc"),
@@ -320,7 +338,10 @@ SEQUENCES = {
     "bracketed-paste": (at(2004, end="h", mark="?") + "$ " + at(2004, end="l", mark="?") + "x", "$ x"),
     "device-string": (f"{ESC}Pq#0{ESC}\\x", "x"),
     "drawing": (f"{ESC}(0lqk{ESC}(B lqk", "┌─┐ lqk"),
-    "colours": (at(1, 31, end="m") + "a" + at(38, 5, 200, end="m") + "b" + f"{ESC}[48:2::1:2:3mc" + at(end="m"), "abc"),
+    "colours": (
+        at(1, 31, end="m") + "a" + at(38, 5, 200, end="m") + "b" + f"{ESC}[48:2::1:2:3mc" + at(end="m"),
+        "abc",
+    ),
     "wide": ("日本x", "日本x"),
     "wide-at-the-end": ("x" * 19 + "日", "x" * 19 + "\n日"),
     "combining": ("e\u0301x", "e\u0301x"),
@@ -351,14 +372,40 @@ def test_lines_that_leave_at_the_top_are_the_past_but_not_those_of_full_screen_p
     assert interpreted(blank, [at(1049, end="h", mark="?"), "x\r\n" * 14])["past"] == 0
 
 
-PARTS = st.sampled_from([*"ab日é\u0301\r\n\b\t\x07\x0e", ESC, f"{ESC}[", f"{ESC}]", f"{ESC}P", f"{ESC}(0", *"0159;:?>", *"ABCDHJKLMPSTXZ@bdfghlmnrsu78c"])
+PARTS = st.sampled_from(
+    [
+        *"ab日é\u0301\r\n\b\t\x07\x0e",
+        ESC,
+        f"{ESC}[",
+        f"{ESC}]",
+        f"{ESC}P",
+        f"{ESC}(0",
+        *"0159;:?>",
+        *"ABCDHJKLMPSTXZ@bdfghlmnrsu78c",
+    ]
+)
+
+
+COUNTS = st.integers(2, 30)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(pieces=st.lists(st.lists(PARTS, max_size=60).map("".join), max_size=4))
-def test_whatever_comes_the_screen_keeps_its_form(blank: Page, pieces: list[str]) -> None:
-    found = interpreted(blank, pieces)
-    assert found["widths"] == [20] * 5
-    assert 0 <= found["row"] < 5
-    assert 0 <= found["column"] < 20
-    assert found == interpreted(blank, list("".join(pieces)))
+@given(texts=st.lists(st.lists(PARTS, max_size=60).map("".join), max_size=4), size=st.tuples(COUNTS, COUNTS))
+def test_whatever_comes_the_screen_keeps_its_form(
+    blank: Page, texts: list[str], size: tuple[int, int]
+) -> None:
+    columns, rows = size
+    pieces = [piece for text in texts for piece in (text, list(size), text, [20, 5])]
+    found = interpreted(blank, [*pieces, *texts, [columns, rows]])
+    assert found["form"] == [0]
+    assert 0 <= found["row"] < rows
+    assert 0 <= found["column"] < columns
+    whole = "".join(texts)
+    assert interpreted(blank, [whole]) == interpreted(blank, list(whole))
+
+
+def test_a_narrower_page_hides_the_ends_of_lines_and_a_wider_one_shows_them_again(blank: Page) -> None:
+    assert interpreted(blank, ["one two three", [7, 5]])["text"] == "one two"
+    assert interpreted(blank, ["one two three", [7, 5], [20, 5]])["text"] == "one two three"
+    lower = interpreted(blank, ["1\r\n2\r\n3\r\n4\r\n5", [20, 2]])
+    assert (lower["text"], lower["past"]) == ("4\n5", 3)

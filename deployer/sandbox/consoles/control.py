@@ -33,7 +33,7 @@ def unshare_all(account: Account) -> None:
 
 
 async def load(account: Account, body: Any) -> dict[str, Any]:
-    """What a browser does by opening the console's page: its program runs from now on. Raises RefusalError."""
+    """As a browser that opens the console's page: its program runs from now on. Raises RefusalError."""
     number = body.get("id") if isinstance(body, dict) else None
     if isinstance(number, bool) or not isinstance(number, int):
         raise detail(400, 'an object with a console\'s number, such as {"id": 1}')

@@ -29,6 +29,6 @@ class Login:
 
 
 def is_own_page(visitor: HTTPConnection) -> bool:
-    """Whether a websocket was opened by a page of this address: browsers let any page try, and send the cookie."""
+    """Whether a page of this address opened the websocket: browsers let any page try."""
     scheme = "https" if visitor.url.scheme in {"wss", "https"} else "http"
     return visitor.headers.get("origin") == f"{scheme}://{visitor.headers.get('host')}"

@@ -14,7 +14,7 @@ PYTHON = re.compile(r"(i?)python3\.([0-9]{1,3})", re.ASCII)
 
 
 def command_of(commands: AccountCommands, executable: str) -> Sequence[str] | None:
-    """The command behind an `executable`, None where it cannot be had here; looks around, which takes time."""
+    """The command behind an `executable`, None where it cannot be had here; it takes time."""
     if executable in SYSTEM_PROGRAMS:
         path = shutil.which(executable, path=SYSTEM_PATH)
         return [path] if path else None
@@ -34,8 +34,9 @@ def _has_ipython(commands: AccountCommands, interpreter: Interpreter) -> bool:
     """By pip or Debian's package for everybody, or by `pip install --user` in the account."""
     own = commands.disk.real(f"{commands.disk.home}/.local")
     version = f"{interpreter.minor[0]}.{interpreter.minor[1]}"
+    prefixes = [Path(prefix) for prefix in interpreter.prefixes]
     places = [
-        *(Path(place) / f"lib/python{version}/site-packages" for place in (own, *interpreter.prefixes)),
-        *(Path(place) / "lib/python3/dist-packages" for place in interpreter.prefixes),
+        *(prefix / f"lib/python{version}/site-packages" for prefix in (own, *prefixes)),
+        *(prefix / "lib/python3/dist-packages" for prefix in prefixes),
     ]
     return any((place / "IPython" / "__main__.py").exists() for place in places)

@@ -7,7 +7,6 @@ import os
 import signal
 import termios
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple, Self
 
 from deployer.sandbox.consoles.transcript import Transcript
@@ -167,8 +166,7 @@ def start(
 
 def _kill_session(leader: int) -> None:
     """Jobs of a shell have process groups of their own, and outlive it where they have to; not here."""
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            session = int(status.read_text().rpartition(")")[2].split()[3])
-            if session == leader:
-                os.kill(int(status.parent.name), signal.SIGKILL)
+    for pid in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208 - names are wanted
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getsid(int(pid)) == leader:
+                os.kill(int(pid), signal.SIGKILL)

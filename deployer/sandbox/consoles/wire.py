@@ -1,12 +1,12 @@
 """What a console's page and the sandbox say to each other over their websocket, in JSON.
 
-    page     input    text that was typed
-             answer   text that a program has asked its terminal for
-             size     columns and rows of the page
-             shown    one more `output` has been dealt with
-    sandbox  size     columns and rows of the terminal: those of the page that was sized last
-             output   text; `replay`: of before this page came; `fresh`: what stood there is to be forgotten
-             ended    the program's exit status, or the signal that ended it as a negative number
+page     input    text that was typed
+         answer   text that a program has asked its terminal for
+         size     columns and rows of the page
+         shown    one more `output` has been dealt with
+sandbox  size     columns and rows of the terminal: those of the page that was sized last
+         output   text; `replay`: of before this page came; `fresh`: what stood there is to be forgotten
+         ended    the program's exit status, or the signal that ended it as a negative number
 """
 
 import asyncio

@@ -10,9 +10,10 @@ from typing import Any
 from starlette.responses import Response
 
 from deployer.sandbox.endpoint import Call, Endpoint
-from deployer.sandbox.fields import Boolean, Kind, Text
+from deployer.sandbox.fields import Body, Boolean, Kind, Text
 from deployer.sandbox.replies import NOT_FOUND, OK, detail, reply
 from deployer.sandbox.scheduling import ALWAYS_ON
+from deployer.sandbox.shapes import DONE, FLAG, NUMBER, TEXT, listing, thing
 from deployer.sandbox.store import Record
 
 FIELDS: Mapping[str, Kind] = {"command": Text(blank=False), "description": Text(), "enabled": Boolean()}
@@ -83,10 +84,21 @@ def _shown(call: Call, task: Record) -> dict[str, Any]:
     return {"id": task.id, "url": place, "user": user, **task.body}
 
 
+SHAPE = thing(
+    {"id": NUMBER, "url": TEXT, "user": TEXT, "command": TEXT, "description": TEXT, "enabled": FLAG}
+)
 ENDPOINTS = (
-    Endpoint(name="always_on/", handlers={"GET": show_all, "POST": create}),
     Endpoint(
-        name="always_on/{id}/", handlers={"GET": show, "PUT": replace, "PATCH": change, "DELETE": delete}
+        name="always_on/",
+        handlers={"GET": show_all, "POST": create},
+        takes={"POST": Body(fields=FIELDS, required=REQUIRED)},
+        gives={"GET": {200: listing(SHAPE)}, "POST": {201: SHAPE}},
     ),
-    Endpoint(name="always_on/{id}/restart/", handlers={"POST": restart}),
+    Endpoint(
+        name="always_on/{id}/",
+        handlers={"GET": show, "PUT": replace, "PATCH": change, "DELETE": delete},
+        takes={"PUT": Body(fields=FIELDS, required=REQUIRED), "PATCH": Body(fields=FIELDS)},
+        gives={"GET": {200: SHAPE}, "PUT": {200: SHAPE}, "PATCH": {200: SHAPE}, "DELETE": {204: None}},
+    ),
+    Endpoint(name="always_on/{id}/restart/", handlers={"POST": restart}, gives={"POST": {200: DONE}}),
 )

@@ -1,20 +1,23 @@
-"""`consoles/`: records of programs on terminals; only a browser that loads a console's page starts its program.
+"""`consoles/`: records of programs on terminals; only a browser that loads a console's page starts one.
 
 Shapes are those of the API's help page; the text of the 412 is what public clients report.
 """
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import Response
 
+from deployer.sandbox.account import Account
 from deployer.sandbox.bodies import read
 from deployer.sandbox.consoles import Terminal
 from deployer.sandbox.consoles.record import CONSOLE, SHARED, shown
 from deployer.sandbox.endpoint import Call, Endpoint
-from deployer.sandbox.fields import Choice, InvalidError, Text, check
+from deployer.sandbox.fields import Body, Choice, InvalidError, Kind, Text, check
 from deployer.sandbox.replies import NOT_FOUND, OK, SURROGATE, RefusalError, detail, page, refusal, reply
+from deployer.sandbox.shapes import DONE, NUMBER, TEXT, TEXT_OR_NULL, Shape, listing, thing
 from deployer.sandbox.store import Record
 
 NOT_STARTED = "Console not yet started. Please load it (or its iframe) in a browser first"
@@ -28,6 +31,10 @@ TOO_MANY = "You have too many consoles."  # the platform's own words are not pub
 class Typed:
     """Text as it comes, with its spaces, its line ends and its control characters."""
 
+    @property
+    def shape(self) -> Shape:
+        return TEXT
+
     def read(self, value: Any, *, is_form: bool) -> str:  # noqa: ARG002 - text is text everywhere
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise InvalidError("This field may not be null." if value is None else "Not a valid string.")
@@ -39,6 +46,10 @@ class Typed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arguments:
     """Words as a shell would read them."""
+
+    @property
+    def shape(self) -> Shape:
+        return TEXT
 
     def read(self, value: Any, *, is_form: bool) -> str:
         text = Text().read("" if value is None else value, is_form=is_form)
@@ -53,8 +64,20 @@ class Arguments:
 class Directory:
     """Whether it is there shows when the program starts: where it is not, that begins in the home."""
 
+    @property
+    def shape(self) -> Shape:
+        return TEXT_OR_NULL
+
     def read(self, value: Any, *, is_form: bool) -> str | None:
         return None if value is None else Text().read(value, is_form=is_form) or None
+
+
+FIELDS: Mapping[str, Kind] = {
+    "executable": Text(blank=False),
+    "arguments": Arguments(),
+    "working_directory": Directory(),
+}
+TYPED: Mapping[str, Kind] = {"input": Typed()}
 
 
 async def show_all(call: Call) -> Response:
@@ -70,13 +93,9 @@ async def create(call: Call) -> Response:
     """Posting the same again makes a second console."""
     data = await read(call.request)
     wanted = str(data.fields.get("executable", ""))
-    kinds = {
-        "executable": Choice(choices=(wanted,) if await call.account.consoles.can_run(wanted) else ()),
-        "arguments": Arguments(),
-        "working_directory": Directory(),
-    }
-    required = ("executable",) if call.switches.console_executable == "required" else ()
-    values = {**NEW, **check(data, kinds, required=required)}
+    here = Choice(choices=(wanted,) if await call.account.consoles.can_run(wanted) else ())
+    required = _creation(call.account).required
+    values = {**NEW, **check(data, {**FIELDS, "executable": here}, required=required)}
     if len(call.account.store.all(CONSOLE)) >= call.account.options.limits.consoles:
         return _too_many(call)
     return reply(_shown(call, call.account.store.add(CONSOLE, values)), 201)
@@ -108,10 +127,15 @@ async def show_output(call: Call) -> Response:
 async def send_input(call: Call) -> Response:
     """Says only that the text was typed."""
     console = _console_of(call)
-    values = await call.fields({"input": Typed()}, required=("input",))
+    values = await call.fields(TYPED, required=tuple(TYPED))
     terminal = _started(call, call.account.consoles.terminal(console))
     terminal.type(values["input"])
     return reply(OK)
+
+
+def _creation(account: Account) -> Body:
+    required = ("executable",) if account.switches.console_executable == "required" else ()
+    return Body(fields=FIELDS, required=required)
 
 
 def _started(call: Call, terminal: Terminal | None) -> Terminal:
@@ -146,10 +170,45 @@ def _shown(call: Call, console: Record) -> dict[str, Any]:
     return body if call.switches.console_name == "numbered" else {**body, "name": console.body["name"]}
 
 
+SHAPE = thing(
+    {
+        "id": NUMBER,
+        "user": TEXT,
+        "executable": TEXT,
+        "arguments": TEXT,
+        "working_directory": TEXT_OR_NULL,
+        "name": TEXT_OR_NULL,
+        "console_url": TEXT,
+        "console_frame_url": TEXT,
+    }
+)
 ENDPOINTS = (
-    Endpoint(name="consoles/", handlers={"GET": show_all, "POST": create}),
-    Endpoint(name="consoles/shared_with_you/", handlers={"GET": show_shared}),
-    Endpoint(name="consoles/{id}/", handlers={"GET": show, "DELETE": delete}),
-    Endpoint(name="consoles/{id}/get_latest_output/", handlers={"GET": show_output}),
-    Endpoint(name="consoles/{id}/send_input/", handlers={"POST": send_input}, limit=TYPED_PER_WINDOW),
+    Endpoint(
+        name="consoles/",
+        handlers={"GET": show_all, "POST": create},
+        takes={"POST": _creation},
+        gives={"GET": {200: listing(SHAPE)}, "POST": {201: SHAPE, 200: None}},
+    ),
+    Endpoint(
+        name="consoles/shared_with_you/",
+        handlers={"GET": show_shared},
+        gives={"GET": {200: listing(SHAPE)}},
+    ),
+    Endpoint(
+        name="consoles/{id}/",
+        handlers={"GET": show, "DELETE": delete},
+        gives={"GET": {200: SHAPE}, "DELETE": {204: None}},
+    ),
+    Endpoint(
+        name="consoles/{id}/get_latest_output/",
+        handlers={"GET": show_output},
+        gives={"GET": {200: thing({"output": TEXT})}},
+    ),
+    Endpoint(
+        name="consoles/{id}/send_input/",
+        handlers={"POST": send_input},
+        takes={"POST": Body(fields=TYPED, required=tuple(TYPED))},
+        gives={"POST": {200: DONE}},
+        limit=TYPED_PER_WINDOW,
+    ),
 )

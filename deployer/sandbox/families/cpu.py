@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from deployer.sandbox.endpoint import Call, Endpoint
 from deployer.sandbox.replies import reply
+from deployer.sandbox.shapes import NUMBER, TEXT, thing
 
 
 async def show(call: Call) -> Response:
@@ -25,4 +26,11 @@ async def show(call: Call) -> Response:
     )
 
 
-ENDPOINTS = (Endpoint(name="cpu/", handlers={"GET": show}),)
+SHAPE = thing(
+    {
+        "daily_cpu_limit_seconds": NUMBER,
+        "next_reset_time": TEXT,
+        "daily_cpu_total_usage_seconds": {"type": "number"},
+    }
+)
+ENDPOINTS = (Endpoint(name="cpu/", handlers={"GET": show}, gives={"GET": {200: SHAPE}}),)

@@ -12,15 +12,23 @@ from starlette.responses import Response
 from deployer.sandbox.domains import Domain
 from deployer.sandbox.endpoint import Call, Endpoint
 from deployer.sandbox.families.domain_names import check_new
-from deployer.sandbox.families.ssl import delete_certificate, install_certificate, show_certificate
-from deployer.sandbox.families.websites import missing, set_enabled, shown_site_id
-from deployer.sandbox.fields import Boolean, Kind, Number, Text
+from deployer.sandbox.families.ssl import (
+    GIVES,
+    TAKES,
+    delete_certificate,
+    install_certificate,
+    show_certificate,
+)
+from deployer.sandbox.families.websites import SITE_ID, missing, set_enabled, shown_site_id
+from deployer.sandbox.fields import Body, Boolean, Kind, Number, Text
 from deployer.sandbox.replies import FORBIDDEN, detail, refusal, reply
+from deployer.sandbox.shapes import FLAG, NUMBER, TEXT, listing, thing
 from deployer.sandbox.sites import WEBAPP
 from deployer.sandbox.websites import WEBSITE
 
 CHANGES: dict[str, Kind] = {"enabled": Boolean(), "webapp": Number(most=sys.maxsize, null=True)}
 CREATION: dict[str, Kind] = {"domain_name": Text(blank=False), **CHANGES}
+REQUIRED = ("domain_name",)
 
 
 async def show_all(call: Call) -> Response:
@@ -29,7 +37,7 @@ async def show_all(call: Call) -> Response:
 
 async def create(call: Call) -> Response:
     """A further name for a web app or website, `webapp`; without one it leads nowhere so far."""
-    values = await call.fields(CREATION, required=("domain_name",))
+    values = await call.fields(CREATION, required=REQUIRED)
     _check_site(call, values)
     name = check_new(call, values["domain_name"])
     domain = call.account.domains.add(name, enabled=values.get("enabled", True), site=values.get("webapp"))
@@ -106,16 +114,35 @@ def _shown(call: Call, domain: Domain) -> dict[str, Any]:
     }
 
 
+SHAPE = thing(
+    {
+        "id": NUMBER,
+        "user": TEXT,
+        "domain_name": TEXT,
+        "enabled": FLAG,
+        "webapp": {"anyOf": [SITE_ID, {"type": "null"}]},
+    }
+)
 ENDPOINTS = (
-    Endpoint(version="v1", name="domains/", handlers={"GET": show_all, "POST": create}),
+    Endpoint(
+        version="v1",
+        name="domains/",
+        handlers={"GET": show_all, "POST": create},
+        takes={"POST": Body(fields=CREATION, required=REQUIRED)},
+        gives={"GET": {200: listing(SHAPE)}, "POST": {201: SHAPE}},
+    ),
     Endpoint(
         version="v1",
         name="domains/{domain}/",
         handlers={"GET": show, "PATCH": change, "DELETE": delete},
+        takes={"PATCH": Body(fields=CHANGES)},
+        gives={"GET": {200: SHAPE}, "PATCH": {200: SHAPE}, "DELETE": {204: None}},
     ),
     Endpoint(
         version="v1",
         name="domains/{domain}/ssl/",
         handlers={"GET": show_ssl, "POST": install_ssl, "DELETE": delete_ssl},
+        takes=TAKES,
+        gives=GIVES,
     ),
 )

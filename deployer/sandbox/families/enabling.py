@@ -6,6 +6,7 @@ from deployer.sandbox.endpoint import Call, Endpoint
 from deployer.sandbox.families import site_limit
 from deployer.sandbox.families.webapps import webapp_of
 from deployer.sandbox.replies import OK, refusal, reply
+from deployer.sandbox.shapes import DONE
 
 
 async def disable(call: Call) -> Response:
@@ -25,6 +26,6 @@ async def enable(call: Call) -> Response:
 
 
 ENDPOINTS = (
-    Endpoint(name="webapps/{domain}/disable/", handlers={"POST": disable}),
-    Endpoint(name="webapps/{domain}/enable/", handlers={"POST": enable}),
+    Endpoint(name="webapps/{domain}/disable/", handlers={"POST": disable}, gives={"POST": {200: DONE}}),
+    Endpoint(name="webapps/{domain}/enable/", handlers={"POST": enable}, gives={"POST": {200: DONE}}),
 )

@@ -12,8 +12,10 @@ from starlette.responses import Response, StreamingResponse
 from deployer.sandbox.bodies import MULTIPART, Sink, media_type, read, read_multipart
 from deployer.sandbox.disk import OutsideAccountError, QuotaExceededError
 from deployer.sandbox.endpoint import Call, Endpoint
+from deployer.sandbox.fields import Body
 from deployer.sandbox.listing import directory, tree
 from deployer.sandbox.replies import FORBIDDEN, Cut, RefusalError, detail, page, refusal, reply
+from deployer.sandbox.shapes import TEXT, TEXTS, Shape, thing
 
 BINARY = (
     "application/octet-stream; charset=utf-8"  # whatever the name, by the fixtures of pythonanywhere-core
@@ -183,7 +185,20 @@ def _reload_after(call: Call, path: str) -> None:
         sites.reload_later(webapp.body["domain_name"], switches.wsgi_upload_delay_s)
 
 
+UPLOAD = Body(fields={}, files=("content",))
+ENTRY = thing({"type": {"enum": ["file", "directory", "symlink"]}, "url": TEXT})
+ENTRIES: Shape = {"type": "object", "additionalProperties": ENTRY}
 ENDPOINTS = (
-    Endpoint(name="files/path{path}", handlers={"GET": download, "POST": upload, "DELETE": delete}),
-    Endpoint(name="files/tree/", handlers={"GET": show_tree}),
+    Endpoint(
+        name="files/path{path}",
+        handlers={"GET": download, "POST": upload, "DELETE": delete},
+        takes={"POST": UPLOAD},
+        gives={"GET": {200: ENTRIES}, "POST": {201: None, 200: None}, "DELETE": {204: None}},
+    ),
+    Endpoint(
+        name="files/tree/",
+        handlers={"GET": show_tree},
+        asks={"GET": ("path",)},
+        gives={"GET": {200: TEXTS}},
+    ),
 )

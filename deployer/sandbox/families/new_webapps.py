@@ -1,6 +1,7 @@
 """`webapps/`: the account's web apps, and creating one."""
 
 import calendar
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -8,12 +9,13 @@ from starlette.responses import Response
 
 from deployer.sandbox.endpoint import Call, Endpoint
 from deployer.sandbox.families import domain_names, site_limit
-from deployer.sandbox.families.webapps import shown
-from deployer.sandbox.fields import Text
+from deployer.sandbox.families.webapps import SHAPE, shown
+from deployer.sandbox.fields import Body, Kind, Text
 from deployer.sandbox.replies import FORBIDDEN, OK, RefusalError, detail, refusal, reply
+from deployer.sandbox.shapes import DONE, listing
 from deployer.sandbox.sites import WEBAPP, wsgi_path
 
-CREATION = {"domain_name": Text(blank=False), "python_version": Text(blank=False)}
+CREATION: Mapping[str, Kind] = {"domain_name": Text(blank=False), "python_version": Text(blank=False)}
 # Nobody has published what `error_type` says when it is not about the domain's name: this marks the guess.
 MADE_UP_TYPE = "sandbox_made_up_error"
 
@@ -119,4 +121,11 @@ def _in_a_month(day: date) -> date:
     return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
 
 
-ENDPOINTS = (Endpoint(name="webapps/", handlers={"GET": show_all, "POST": create}),)
+ENDPOINTS = (
+    Endpoint(
+        name="webapps/",
+        handlers={"GET": show_all, "POST": create},
+        takes={"POST": Body(fields=CREATION, required=tuple(CREATION))},
+        gives={"GET": {200: listing(SHAPE)}, "POST": {201: DONE, 200: DONE}},
+    ),
+)

@@ -11,9 +11,10 @@ from starlette.responses import Response
 
 from deployer.sandbox.account import Account
 from deployer.sandbox.endpoint import Call, Endpoint
-from deployer.sandbox.fields import Boolean, Choice, Kind, Number, Text
+from deployer.sandbox.fields import Body, Boolean, Choice, Kind, Number, Text
 from deployer.sandbox.replies import NOT_FOUND, RefusalError, detail, refusal, reply
 from deployer.sandbox.scheduling import TASK, log_path
+from deployer.sandbox.shapes import FLAG, NUMBER, TEXT, TEXT_OR_NULL, listing, thing
 from deployer.sandbox.store import Record
 
 FIELDS: Mapping[str, Kind] = {
@@ -141,9 +142,35 @@ def _printable_time(body: Mapping[str, Any]) -> str:
     return f"{body['hour']:02}:{body['minute']:02}"
 
 
+SHAPE = thing(
+    {
+        "id": NUMBER,
+        "url": TEXT,
+        "user": TEXT,
+        "command": TEXT,
+        "description": TEXT,
+        "expiry": TEXT_OR_NULL,
+        "enabled": FLAG,
+        "logfile": TEXT,
+        "extend_url": TEXT,
+        "interval": FIELDS["interval"].shape,
+        "hour": FIELDS["hour"].shape,
+        "minute": FIELDS["minute"].shape,
+        "printable_time": TEXT,
+        "can_enable": FLAG,
+    }
+)
 ENDPOINTS = (
-    Endpoint(name="schedule/", handlers={"GET": show_all, "POST": create}),
     Endpoint(
-        name="schedule/{id}/", handlers={"GET": show, "PUT": replace, "PATCH": change, "DELETE": delete}
+        name="schedule/",
+        handlers={"GET": show_all, "POST": create},
+        takes={"POST": Body(fields=FIELDS, required=REQUIRED)},
+        gives={"GET": {200: listing(SHAPE)}, "POST": {201: SHAPE}},
+    ),
+    Endpoint(
+        name="schedule/{id}/",
+        handlers={"GET": show, "PUT": replace, "PATCH": change, "DELETE": delete},
+        takes={"PUT": Body(fields=FIELDS, required=REQUIRED), "PATCH": Body(fields=FIELDS)},
+        gives={"GET": {200: SHAPE}, "PUT": {200: SHAPE}, "PATCH": {200: SHAPE}, "DELETE": {204: None}},
     ),
 )

@@ -1,17 +1,22 @@
 """`files/sharing/`: links by which anybody can have one file, as long as it is shared."""
 
+from collections.abc import Mapping
+
 from starlette.responses import Response
 
 from deployer.sandbox.disk import OutsideAccountError
 from deployer.sandbox.endpoint import Call, Endpoint
-from deployer.sandbox.fields import Text
+from deployer.sandbox.fields import Body, Kind, Text
 from deployer.sandbox.replies import NOT_FOUND, RefusalError, detail, refusal, reply
+from deployer.sandbox.shapes import TEXT, thing
 from deployer.sandbox.store import Record
+
+FIELDS: Mapping[str, Kind] = {"path": Text()}
 
 
 async def start(call: Call) -> Response:
     """201 for a new link, 200 with the known one for a path that is shared already (help page API)."""
-    path = (await call.fields({"path": Text()})).get("path")
+    path = (await call.fields(FIELDS)).get("path")
     if not path:
         raise _no_path()
     shares = call.account.shares
@@ -63,4 +68,13 @@ def _no_path() -> RefusalError:
     return refusal(400, {"error": "required field (path) not found"})
 
 
-ENDPOINTS = (Endpoint(name="files/sharing/", handlers={"GET": show, "POST": start, "DELETE": stop}),)
+SHAPE = thing({"url": TEXT})
+ENDPOINTS = (
+    Endpoint(
+        name="files/sharing/",
+        handlers={"GET": show, "POST": start, "DELETE": stop},
+        takes={"POST": Body(fields=FIELDS, required=tuple(FIELDS))},
+        asks={"GET": tuple(FIELDS), "DELETE": tuple(FIELDS)},
+        gives={"GET": {200: SHAPE}, "POST": {201: SHAPE, 200: SHAPE}, "DELETE": {204: None}},
+    ),
+)

@@ -12,8 +12,9 @@ from starlette.responses import Response
 from deployer.sandbox.endpoint import Call, Endpoint
 from deployer.sandbox.families.domain_names import is_custom
 from deployer.sandbox.families.webapps import webapp_of
-from deployer.sandbox.fields import REQUIRED, Choice, Kind, Text
+from deployer.sandbox.fields import REQUIRED, Body, Choice, Kind, Text
 from deployer.sandbox.replies import NOT_FOUND, OK, detail, refusal, reply
+from deployer.sandbox.shapes import DONE, TEXT, TEXTS, thing
 from deployer.sandbox.tls import BadMaterialError, Facts, NotIssuedError
 
 LETSENCRYPT = "letsencrypt-auto-renew"
@@ -86,6 +87,20 @@ def _shown(call: Call, facts: Facts) -> dict[str, Any]:
     }
 
 
+KEYS = {
+    "cert_type": TEXT,
+    "not_after": TEXT,
+    "issuer_name": TEXT,
+    "subject_name": TEXT,
+    "subject_alternate_names": TEXTS,
+}
+TAKES = {"POST": Body(fields=FIELDS)}
+GIVES = {"GET": {200: thing(KEYS, optional=KEYS)}, "POST": {200: DONE}, "DELETE": {200: DONE}}
 ENDPOINTS = (
-    Endpoint(name="webapps/{domain}/ssl/", handlers={"GET": show, "POST": install, "DELETE": delete}),
+    Endpoint(
+        name="webapps/{domain}/ssl/",
+        handlers={"GET": show, "POST": install, "DELETE": delete},
+        takes=TAKES,
+        gives=GIVES,
+    ),
 )

@@ -1,16 +1,19 @@
 """`webapps/{domain}/static_files/`: which URLs the web server answers from files. Shown after a reload."""
 
+from collections.abc import Mapping
+
 from starlette.responses import Response
 
 from deployer.sandbox.endpoint import Call, Endpoint
 from deployer.sandbox.families.webapps import webapp_of
-from deployer.sandbox.fields import Text
+from deployer.sandbox.fields import Body, Kind, Text
 from deployer.sandbox.replies import NOT_FOUND, detail, refusal, reply
+from deployer.sandbox.shapes import NUMBER, TEXT, listing, thing
 from deployer.sandbox.sites import MAPPING, owner_of
 from deployer.sandbox.store import Record
 
 # Neither is checked much: a public test suite once stored a URL with spaces and no slash, and a file as path.
-FIELDS = {"url": Text(blank=False), "path": Text(blank=False)}
+FIELDS: Mapping[str, Kind] = {"url": Text(blank=False), "path": Text(blank=False)}
 REQUIRED = ("url", "path")
 
 
@@ -72,10 +75,18 @@ def _shown(mapping: Record) -> dict[str, object]:
     return {"id": mapping.id, "url": mapping.body["url"], "path": mapping.body["path"]}
 
 
+SHAPE = thing({"id": NUMBER, "url": TEXT, "path": TEXT})
 ENDPOINTS = (
-    Endpoint(name="webapps/{domain}/static_files/", handlers={"GET": show_all, "POST": create}),
+    Endpoint(
+        name="webapps/{domain}/static_files/",
+        handlers={"GET": show_all, "POST": create},
+        takes={"POST": Body(fields=FIELDS, required=REQUIRED)},
+        gives={"GET": {200: listing(SHAPE)}, "POST": {201: SHAPE}},
+    ),
     Endpoint(
         name="webapps/{domain}/static_files/{id}/",
         handlers={"GET": show, "PUT": replace, "PATCH": change, "DELETE": delete},
+        takes={"PUT": Body(fields=FIELDS, required=REQUIRED), "PATCH": Body(fields=FIELDS)},
+        gives={"GET": {200: SHAPE}, "PUT": {200: SHAPE}, "PATCH": {200: SHAPE}, "DELETE": {204: None}},
     ),
 )

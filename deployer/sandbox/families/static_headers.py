@@ -8,10 +8,12 @@ from typing import Any
 
 from starlette.responses import Response
 
+from deployer.sandbox.account import Account
 from deployer.sandbox.endpoint import Call, Endpoint
 from deployer.sandbox.families.webapps import webapp_of
-from deployer.sandbox.fields import InvalidError, Kind, Text
+from deployer.sandbox.fields import Body, InvalidError, Text
 from deployer.sandbox.replies import NOT_FOUND, detail, reply
+from deployer.sandbox.shapes import NUMBER, TEXT, Shape, listing, thing
 from deployer.sandbox.sites import HEADER, owner_of
 from deployer.sandbox.store import Record
 
@@ -20,10 +22,16 @@ TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 UNSENDABLE = re.compile(r"[^\t -~\xa0-\xff]")  # RFC 9110, 5.5, whose bytes HTTP servers take for Latin-1
 # They say where an answer ends, or speak of the connection: no server lets them be set.
 FRAMING = {"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+SENDABLE: Shape = {**TEXT, "pattern": r"^[\t -~\u00a0-\u00ff]*$"}
+OBJECT_OR_TEXT: Shape = {"anyOf": [SENDABLE, {"type": "object"}]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderName:
+    @property
+    def shape(self) -> Shape:
+        return {**TEXT, "pattern": f"^{TOKEN.pattern}$"}
+
     def read(self, value: Any, *, is_form: bool) -> str:
         name = Text(blank=False).read(value, is_form=is_form)
         if not TOKEN.fullmatch(name):
@@ -36,6 +44,10 @@ class HeaderName:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderValue:
     objects: bool  # whether it may be a JSON object too; in a form that is JSON in the text
+
+    @property
+    def shape(self) -> Shape:
+        return OBJECT_OR_TEXT if self.objects else SENDABLE
 
     def read(self, value: Any, *, is_form: bool) -> str | Mapping[str, Any]:
         given = _as_object(value) if self.objects else None
@@ -53,7 +65,7 @@ async def show_all(call: Call) -> Response:
 async def create(call: Call) -> Response:
     """Posting the same again makes a second one."""
     webapp = webapp_of(call)
-    body = await call.fields(_fields(call), required=REQUIRED)
+    body = await call.fields(_changes(call.account).fields, required=REQUIRED)
     return reply(_shown(call.account.store.add(HEADER, body, owner=owner_of(webapp))), 201)
 
 
@@ -62,11 +74,11 @@ async def show(call: Call) -> Response:
 
 
 async def replace(call: Call) -> Response:
-    return await _update(call, required=REQUIRED)
+    return await _update(call, _whole(call.account))
 
 
 async def change(call: Call) -> Response:
-    return await _update(call, required=())
+    return await _update(call, _changes(call.account))
 
 
 async def delete(call: Call) -> Response:
@@ -74,9 +86,9 @@ async def delete(call: Call) -> Response:
     return Response(status_code=204)
 
 
-async def _update(call: Call, *, required: tuple[str, ...]) -> Response:
+async def _update(call: Call, body: Body) -> Response:
     header = _header_of(call)
-    values = await call.fields(_fields(call), required=required)
+    values = await call.fields(body.fields, required=body.required)
     return reply(_shown(call.account.store.change(header, {**header.body, **values})))
 
 
@@ -88,9 +100,14 @@ def _header_of(call: Call) -> Record:
     return header
 
 
-def _fields(call: Call) -> dict[str, Kind]:
-    objects = call.switches.static_header_value == "object"
-    return {"url": Text(blank=False), "name": HeaderName(), "value": HeaderValue(objects=objects)}
+def _changes(account: Account) -> Body:
+    objects = account.switches.static_header_value == "object"
+    value = HeaderValue(objects=objects)
+    return Body(fields={"url": Text(blank=False), "name": HeaderName(), "value": value})
+
+
+def _whole(account: Account) -> Body:
+    return Body(fields=_changes(account).fields, required=REQUIRED)
 
 
 def _as_object(value: Any) -> Mapping[str, Any] | None:
@@ -106,10 +123,18 @@ def _shown(header: Record) -> dict[str, object]:
     return {"id": header.id, **{name: header.body[name] for name in REQUIRED}}
 
 
+SHAPE = thing({"id": NUMBER, "url": TEXT, "name": TEXT, "value": OBJECT_OR_TEXT})
 ENDPOINTS = (
-    Endpoint(name="webapps/{domain}/static_headers/", handlers={"GET": show_all, "POST": create}),
+    Endpoint(
+        name="webapps/{domain}/static_headers/",
+        handlers={"GET": show_all, "POST": create},
+        takes={"POST": _whole},
+        gives={"GET": {200: listing(SHAPE)}, "POST": {201: SHAPE}},
+    ),
     Endpoint(
         name="webapps/{domain}/static_headers/{id}/",
         handlers={"GET": show, "PUT": replace, "PATCH": change, "DELETE": delete},
+        takes={"PUT": _whole, "PATCH": _changes},
+        gives={"GET": {200: SHAPE}, "PUT": {200: SHAPE}, "PATCH": {200: SHAPE}, "DELETE": {204: None}},
     ),
 )

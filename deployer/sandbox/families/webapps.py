@@ -4,12 +4,14 @@ from typing import Any
 
 from starlette.responses import Response
 
+from deployer.sandbox.account import Account
 from deployer.sandbox.disk import OutsideAccountError
 from deployer.sandbox.endpoint import Call, Endpoint
 from deployer.sandbox.families import domain_names
-from deployer.sandbox.fields import Boolean, Choice, Kind, Text
+from deployer.sandbox.fields import Body, Boolean, Choice, Kind, Text
 from deployer.sandbox.hosting import ReloadTimeout
 from deployer.sandbox.replies import FORBIDDEN, NOT_FOUND, OK, Stall, detail, page, refusal, reply
+from deployer.sandbox.shapes import DONE, FLAG, NUMBER, TEXT, TEXT_OR_NULL, thing
 from deployer.sandbox.sites import HEADER, MAPPING, is_enabled, owner_of, wsgi_path
 from deployer.sandbox.store import Record
 
@@ -21,14 +23,11 @@ async def show(call: Call) -> Response:
 
 
 async def replace(call: Call) -> Response:
-    webapp = webapp_of(call)
-    fields = _fields(call)
-    required = {"python_version": ("python_version",), "everything": tuple(fields), "nothing": ()}
-    return await _update(call, webapp, required[call.switches.webapp_put_requires])
+    return await _update(call, webapp_of(call), _replacement(call.account))
 
 
 async def change(call: Call) -> Response:
-    return await _update(call, webapp_of(call), ())
+    return await _update(call, webapp_of(call), _changes(call.account))
 
 
 async def delete(call: Call) -> Response:
@@ -87,22 +86,29 @@ def shown(call: Call, webapp: Record) -> dict[str, Any]:
     return body
 
 
-async def _update(call: Call, webapp: Record, required: tuple[str, ...]) -> Response:
-    values = await call.fields(_fields(call), required=required)
+async def _update(call: Call, webapp: Record, body: Body) -> Response:
+    values = await call.fields(body.fields, required=body.required)
     if call.switches.webapp_paths == "must-exist":
         _check_paths(call, values)
     return reply(shown(call, call.account.store.change(webapp, {**webapp.body, **values})))
 
 
-def _fields(call: Call) -> dict[str, Kind]:
-    return {
-        "python_version": Choice(choices=call.account.options.python_versions),
+def _changes(account: Account) -> Body:
+    fields: dict[str, Kind] = {
+        "python_version": Choice(choices=account.options.python_versions),
         **dict.fromkeys(PATHS, Text()),
         "force_https": Boolean(),
         "password_protection_enabled": Boolean(),
         "password_protection_username": Text(),
         "password_protection_password": Text(),
     }
+    return Body(fields=fields)
+
+
+def _replacement(account: Account) -> Body:
+    fields = _changes(account).fields
+    required = {"python_version": ("python_version",), "everything": tuple(fields), "nothing": ()}
+    return Body(fields=fields, required=required[account.switches.webapp_put_requires])
 
 
 def _check_paths(call: Call, values: dict[str, Any]) -> None:
@@ -121,9 +127,28 @@ def _check_paths(call: Call, values: dict[str, Any]) -> None:
         raise refusal(400, errors)
 
 
+SHAPE = thing(
+    {
+        "id": NUMBER,
+        "user": TEXT,
+        "domain_name": TEXT,
+        "python_version": TEXT,
+        **dict.fromkeys(PATHS, TEXT),
+        "expiry": TEXT_OR_NULL,
+        "force_https": FLAG,
+        "password_protection_enabled": FLAG,
+        "password_protection_username": TEXT,
+        "password_protection_password": TEXT,
+        "enabled": FLAG,
+    },
+    optional=("enabled",),
+)
 ENDPOINTS = (
     Endpoint(
-        name="webapps/{domain}/", handlers={"GET": show, "PUT": replace, "PATCH": change, "DELETE": delete}
+        name="webapps/{domain}/",
+        handlers={"GET": show, "PUT": replace, "PATCH": change, "DELETE": delete},
+        takes={"PUT": _replacement, "PATCH": _changes},
+        gives={"GET": {200: SHAPE}, "PUT": {200: SHAPE}, "PATCH": {200: SHAPE}, "DELETE": {204: None}},
     ),
-    Endpoint(name="webapps/{domain}/reload/", handlers={"POST": reload}),
+    Endpoint(name="webapps/{domain}/reload/", handlers={"POST": reload}, gives={"POST": {200: DONE}}),
 )

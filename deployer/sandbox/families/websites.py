@@ -12,13 +12,17 @@ from deployer.sandbox.domains import Domain
 from deployer.sandbox.endpoint import Call, Endpoint
 from deployer.sandbox.families import site_limit
 from deployer.sandbox.families.domain_names import check_new, is_custom
-from deployer.sandbox.fields import REQUIRED, Boolean, InvalidError, Kind, Text, check
+from deployer.sandbox.fields import REQUIRED, Body, Boolean, InvalidError, Kind, Text, check
 from deployer.sandbox.hosting.logs import SiteLogs
 from deployer.sandbox.replies import FORBIDDEN, NOT_FOUND, OK, RefusalError, detail, page, refusal, reply
+from deployer.sandbox.shapes import DONE, FLAG, NUMBER, TEXT, Shape, listing, thing
 from deployer.sandbox.store import Record
 
 ENABLED: dict[str, Kind] = {"enabled": Boolean()}
 CREATION: dict[str, Kind] = {"domain_name": Text(blank=False), **ENABLED}
+NAMED = ("domain_name",)
+COMMAND = Text(blank=False)
+WEBAPP = Body(fields={"command": COMMAND}, required=("command",))
 
 
 async def show_all(call: Call) -> Response:
@@ -28,7 +32,7 @@ async def show_all(call: Call) -> Response:
 async def create(call: Call) -> Response:
     account = call.account
     data = await read(call.request)
-    values = check(data, CREATION, required=("domain_name",))
+    values = check(data, CREATION, required=NAMED)
     command = _command(data)
     domain = check_new(call, values["domain_name"])
     if not site_limit.allows_another(call):
@@ -103,7 +107,7 @@ def _command(data: Data) -> str:
     if "command" not in webapp:
         raise refusal(400, {"webapp": {"command": [REQUIRED]}})
     try:
-        return Text(blank=False).read(webapp["command"], is_form=data.is_form)
+        return COMMAND.read(webapp["command"], is_form=data.is_form)
     except InvalidError as error:
         raise refusal(400, {"webapp": {"command": [str(error)]}}) from error
 
@@ -131,17 +135,46 @@ def _shown_domain(call: Call, domain: Domain) -> dict[str, Any]:
     return {**shown, "cname": f"webapp-{domain.site.id}.{call.account.options.platform_domain}"}
 
 
+SITE_ID: Shape = {"type": ["integer", "string"]}
+SHAPE = thing(
+    {
+        "id": NUMBER,
+        "user": TEXT,
+        "domain_name": TEXT,
+        "enabled": FLAG,
+        "webapp": thing(
+            {
+                "id": SITE_ID,
+                "command": TEXT,
+                "domains": listing(
+                    thing({"domain_name": TEXT, "enabled": FLAG, "cname": TEXT}, optional=("cname",))
+                ),
+            }
+        ),
+        "logfiles": thing({"access": TEXT, "server": TEXT, "error": TEXT}),
+    }
+)
 ENDPOINTS = (
     Endpoint(
         version="v1",
         name="websites/",
         handlers={"GET": show_all, "POST": create},
         unslashed=("POST",),
+        takes={"POST": Body(fields=CREATION, required=NAMED, within={"webapp": WEBAPP})},
+        gives={"GET": {200: listing(SHAPE)}, "POST": {201: SHAPE}},
     ),
     Endpoint(
         version="v1",
         name="websites/{domain}/",
         handlers={"GET": show, "PATCH": change, "DELETE": delete},
+        takes={"PATCH": Body(fields=ENABLED)},
+        gives={"GET": {200: SHAPE}, "PATCH": {200: SHAPE}, "DELETE": {204: None}},
     ),
-    Endpoint(version="v1", name="websites/{domain}/reload/", handlers={"POST": reload}, unslashed=("POST",)),
+    Endpoint(
+        version="v1",
+        name="websites/{domain}/reload/",
+        handlers={"POST": reload},
+        unslashed=("POST",),
+        gives={"POST": {200: DONE}},
+    ),
 )

@@ -34,10 +34,19 @@ def become(command: list[str], *, terminal: bool) -> None:
     os.execv(command[0], command)  # noqa: S606 - no shell is wanted
 
 
-def end_with_sandbox(lifeline: int, group: int) -> None:
+def end_with_sandbox(lifeline: int, leader: int) -> None:
     os.read(lifeline, 1)  # nothing is ever written
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)
+    end_session(leader)
+
+
+def end_session(leader: int) -> None:
+    """Its process group, and the jobs of an interactive shell, which have groups of their own."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+    for pid in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208 - names are wanted
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getsid(int(pid)) == leader:
+                os.kill(int(pid), signal.SIGKILL)
 
 
 def main() -> None:
@@ -60,8 +69,7 @@ def main() -> None:
     say(order["report"], pid=pid)
     threading.Thread(target=end_with_sandbox, args=(order["lifeline"], pid), daemon=True).start()
     _, status, usage = os.wait4(pid, 0)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+    end_session(pid)
     say(order["report"], status=os.waitstatus_to_exitcode(status), cpu_s=usage.ru_utime + usage.ru_stime)
 
 
