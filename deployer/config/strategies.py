@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deployer.config.positions import KeyPath
-from deployer.config.problems import Problem
+from deployer.config.problems import Problem, tables
 from deployer.config.site_file import AppTable
 
 _ONLY_RELEASE: Mapping[str, str] = {
@@ -36,6 +36,13 @@ def strategy_problems(raw: Mapping[str, Any], given: AppTable | None) -> Iterato
     elif isinstance(wsgi, str) and isinstance(source, str) and source.strip("./"):
         if not wsgi.startswith(source.strip("/").removeprefix("./") + "/"):
             yield _of("wsgi", f'must be below source = "{source}": it is imported from the release')
+    for path, hook in tables(raw, "hook"):
+        if hook.get("at") == "before_reload":
+            yield Problem(
+                (*path, "at"),
+                'must be "after_live" with strategy = "release": a release is built by the reload, so that '
+                "before it there is no file of it that a command could use",
+            )
 
 
 def _of(key: str, message: str) -> Problem:

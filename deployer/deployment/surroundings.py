@@ -21,6 +21,6 @@ def surroundings(api: PythonAnywhere, site: Site) -> dict[str, Any]:
         webapp = find_webapp(api, site)
         virtualenv = webapp.virtualenv_path if webapp else None
     return {
-        "directory": site.webapp.working_directory or site.target,
+        "directory": site.webapp.working_directory or site.root,
         "virtualenv": virtualenv or None,
     }

@@ -42,8 +42,9 @@ def plan_hooks(facts: Facts, changing: Iterable[Action], *, is_off: bool) -> Hoo
 class _Due:
     def __init__(self, facts: Facts, changing: tuple[Action, ...]) -> None:
         self._facts = facts
-        self._changes = bool(changing)
-        self._paths = sorted({*_changed(facts, changing), *cut_off_paths(facts)})
+        changed = {*_changed(facts, changing)}
+        self._changes = bool(changing) or bool(changed)
+        self._paths = sorted({*changed, *cut_off_paths(facts)})
 
     def reason(self, hook: Hook) -> str | None:
         """None: it is not to be run."""
@@ -96,6 +97,9 @@ def owed_paths(facts: Facts, changing: Iterable[Action]) -> tuple[str, ...]:
 
 
 def _changed(facts: Facts, changing: Iterable[Action]) -> Iterator[str]:
+    """A release has all its files at once: switching to one that is there changes them as well."""
+    if facts.release is not None:
+        yield from (change.path for change in facts.changes)
     for action in changing:
         if isinstance(action, Upload):
             yield action.path
