@@ -30,6 +30,9 @@ class GitRepo:
         self.bare = bare
         self.commits = 0
         path.mkdir(parents=True, exist_ok=True)
+        if (path if bare else path / ".git").joinpath("HEAD").exists():  # somebody's copy of one
+            self.commits = int(self.git("rev-list", "--count", BRANCH))
+            return
         kind = ["--bare"] if bare else []
         self.git("init", "--quiet", "--initial-branch=main", f"--object-format={object_format}", *kind)
 

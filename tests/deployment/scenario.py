@@ -1,8 +1,12 @@
 """Three versions of a site, each of which changes all that can change, and what must be true of one."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import atexit
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
+from shutil import copytree, rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 import requests
@@ -46,6 +50,7 @@ value = "one"
 [[always_on]]
 name = "worker"
 command = "sleep 1001"
+enabled = false
 [[task]]
 name = "nightly"
 command = "true"
@@ -100,6 +105,7 @@ path = "old again"
 [[always_on]]
 name = "other worker"
 command = "sleep 1003"
+enabled = false
 [[task]]
 name = "nightly"
 command = "echo three"
@@ -134,14 +140,29 @@ def commit_version(place: Stage, number: int) -> None:
 @contextmanager
 def at_version(folder: Path, number: int, **answers: Any) -> Iterator[Stage]:
     """The commits up to this one; all but the last are live. `answers` are switches of the sandbox."""
-    with stage(folder, plan="paid", switches=Switches(rate_limit="off").changed(answers)) as place:
-        for version in range(1, number):
-            commit_version(place, version)
-            place.sync()
+    if number > 1:
+        copytree(_with_live(number - 1, tuple(answers.items())), folder, symlinks=True, dirs_exist_ok=True)
+    with _opened(folder, answers) as place:
         commit_version(place, number)
         place.sandbox.requests.wait_idle()
         place.sandbox.requests.reset()
         yield place
+
+
+def _opened(folder: Path, answers: Mapping[str, Any]) -> AbstractContextManager[Stage]:
+    return stage(folder, plan="paid", switches=Switches(rate_limit="off").changed(answers))
+
+
+@cache
+def _with_live(number: int, answers: tuple[tuple[str, Any], ...]) -> Path:
+    """A folder in which that version is live: made once in each process, since so many tests begin there."""
+    folder = Path(mkdtemp(prefix="deployer-scenario-"))
+    atexit.register(rmtree, folder, ignore_errors=True)
+    with _opened(folder, dict(answers)) as place:
+        for version in range(1, number + 1):
+            commit_version(place, version)
+            place.sync()
+    return folder
 
 
 def check_live(place: Stage, number: int) -> None:

@@ -171,13 +171,20 @@ def stage(
     switches: Switches = UNLIMITED,
     plan: Any = "free-2025",
     always_on: int | None = None,
+    workers: int = 1,
     **fields: Any,
 ) -> Iterator[Stage]:
     """A fresh one below `folder`. `always_on` is how many such tasks the account may have, by default its
-    plan's; `fields` are the site's.
+    plan's; `workers` how many processes serve the site; `fields` are the site's.
     """
     options = SandboxOptions(
-        data=folder / "platform", user="alice", port=0, plan=plan, always_on=always_on, switches=switches
+        data=folder / "platform",
+        user="alice",
+        port=0,
+        plan=plan,
+        always_on=always_on,
+        workers=workers,
+        switches=switches,
     )
     with Sandbox(options) as sandbox:
         site = Site(

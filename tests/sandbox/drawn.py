@@ -72,10 +72,13 @@ class Sent:
 
 
 @st.composite
-def requests(draw: st.DrawFn, description: Mapping[str, Any], place: str, method: str) -> Sent:
-    """One of this operation: as it should be, or wrong in a way or two."""
+def requests(
+    draw: st.DrawFn, description: Mapping[str, Any], ids: Mapping[str, list[int]], place: str, method: str
+) -> Sent:
+    """One of this operation: as it should be, or wrong in a way or two. `ids` are known ones, by collection."""
     operation = description["paths"][place].get(method.lower(), {})
-    target, is_exact = draw(_targets(place))
+    known = ids.get(place.partition("{id}")[0]) or [1]
+    target, is_exact = draw(_targets(place, known))
     query = draw(_queries(operation))
     content = operation.get("requestBody", {}).get("content", {})
     headers, body = draw(_bodies(content))
@@ -89,17 +92,17 @@ def requests(draw: st.DrawFn, description: Mapping[str, Any], place: str, method
 
 
 @st.composite
-def _targets(draw: st.DrawFn, place: str) -> tuple[str, bool]:
+def _targets(draw: st.DrawFn, place: str, ids: list[int]) -> tuple[str, bool]:
+    first, second = (OWN, CUSTOM) if "/webapps/" in place else (CUSTOM, OWN)
+    domains = [first] * 12 + [second] * 3 + [OWN.upper(), OTHERS, "%", "é", " "]
     values = {
-        "user": draw(st.sampled_from(["alice"] * 30 + ["bob", "ALICE"])),
-        "domain": quoted(
-            draw(st.sampled_from([OWN] * 6 + [CUSTOM] * 4 + [OWN.upper(), OTHERS, "%", "é", " "]))
-        ),
-        "id": str(draw(st.integers(1, 12) | st.sampled_from([0, 2**63, 10**400]))),
+        "user": draw(st.sampled_from(["alice"] * 40 + ["bob", "ALICE"])),
+        "domain": quoted(draw(st.sampled_from(domains))),
+        "id": str(draw(st.sampled_from(ids * 6 + [0, 2**63, 10**400]))),
         "path": quoted(draw(PATHS)),
     }
     target = place.format_map(values)
-    wrong = draw(st.sampled_from(["", "", "", "", "", "", "", "", "slash", "double", "more", "cut"]))
+    wrong = draw(st.sampled_from([*[""] * 40, "slash", "double", "more", "cut"]))
     match wrong:
         case "slash" if target.endswith("/"):
             return target[:-1], True
@@ -223,7 +226,7 @@ GARBAGE: st.SearchStrategy[tuple[dict[str, str], bytes | None]] = st.tuples(
     ),
 )
 HEADERS: st.SearchStrategy[dict[str, str]] = st.sampled_from(
-    [{}] * 20
+    [{}] * 100
     + [
         {"Accept": "image/png"},
         {"Accept": "text/html, */*;q=0.1"},

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import jsonschema_rs
 
 from deployer.sandbox import Sandbox
-from tests.sandbox.drawn import Sent
+from tests.sandbox.drawn import OWN, Sent
 
 BINARY = "application/octet-stream; charset=utf-8"
 
@@ -41,7 +41,10 @@ class Judge:
         self._connection = http.client.HTTPConnection(address, timeout=20)
         self.description: dict[str, Any] = json.loads(self.fetch("GET", "/_sandbox/openapi.json").body)
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._connection.close()
 
     def fetch(
@@ -57,12 +60,18 @@ class Judge:
             raise
 
     def get(self, place: str) -> Any:
-        """Of an account whose endpoints answer; the answer has the documented shape."""
-        sent = Sent("GET", place.replace("{user}", self.sandbox.user), place, {}, None)
+        """What a list shows; `{domain}` is the account's own. Raises AssertionError for another shape or status."""
+        target = place.format(user=self.sandbox.user, domain=OWN)
+        sent = Sent("GET", target, place, {}, None)
         answer = self.fetch(sent.method, sent.target)
-        assert answer.status == 200, answer
+        assert answer.status == 200, f"{sent}\n{answer}"
         self.check(sent, answer)
         return json.loads(answer.body)
+
+    def ids(self) -> dict[str, list[int]]:
+        """What is there now, by the place of its list."""
+        places = {place.partition("{id}")[0] for place in self.description["paths"] if "{id}" in place}
+        return {place: [each["id"] for each in self.get(place)] for place in sorted(places)}
 
     def send(self, sent: Sent) -> Answer | None:
         """None where the connection was cut, as a switch said. Raises AssertionError for a wrong answer."""
@@ -179,5 +188,4 @@ def _key(sent: Sent, status: int) -> str:
 
 
 def _decoded(answer: Answer) -> Any:
-    assert b": " not in answer.body or b'"' in answer.body
     return json.loads(answer.body.decode("utf-8"))
