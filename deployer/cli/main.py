@@ -5,7 +5,18 @@ from typing import Annotated
 import typer
 
 from deployer import __version__
-from deployer.cli.commands import daemon, deploy, execute, history, push, service, setup, site_logs, trial
+from deployer.cli.commands import (
+    daemon,
+    deploy,
+    execute,
+    history,
+    push,
+    releases,
+    service,
+    setup,
+    site_logs,
+    trial,
+)
 
 app = typer.Typer(
     name="deployer",
@@ -41,6 +52,7 @@ app.command("config")(setup.config)
 app.command("plan")(deploy.plan)
 app.command("sync")(deploy.sync)
 app.command("rollback")(deploy.rollback)
+app.command("releases")(releases.releases)
 app.command("unlock")(deploy.unlock)
 app.command("verify")(deploy.verify)
 app.command("status")(history.status)

@@ -62,6 +62,8 @@ def _record(seen: Overview, newest: str) -> Iterator[tuple[str, str]]:
         yield "live", f"{seen.live.commit[:10]} since {since} (deployment {seen.live.deployment})"
     elif "live" not in seen.unknown:
         yield "live", "nothing that deployer knows of"
+    if seen.release is not None:
+        yield "release", f"{seen.release}; `deployer releases` lists them"
     yield "newest", newest
     texts = {"on server": seen.on_server, "running": seen.pending, "drift": seen.drift}
     yield from ((label, text) for label, text in texts.items() if text)

@@ -5,7 +5,7 @@ from time import monotonic
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
-from deployer.cli.render import duration
+from deployer.cli.render import duration, size
 from deployer.model.plan import Action, Plan
 
 WINDOW_S = 60.0
@@ -38,6 +38,9 @@ class ProgressBar:
         self._plan, self._began = plan, monotonic()
         self._bar.update(self._shown(), total=plan.bytes_sent or None)
         self._update("")
+
+    def sending(self, what: str, done: int, of: int) -> None:
+        self._show(f"sending {what}: {size(done)} of {size(of)}")
 
     def advanced(self, action: Action) -> None:
         self._done += 1

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from deployer.model.deployment import Deployment, Status
 from deployer.model.files import Commit
-from deployer.model.plan import Plan
+from deployer.model.plan import Action, Plan, SendRelease
 
 if TYPE_CHECKING:  # the story's rooms are heavy, and history needs only the words
     from deployer.deployment.attempt import Outcome
@@ -42,11 +42,18 @@ def plan_lines(plan: Plan, commit: Commit, *, home: str, per_minute: int) -> Ite
     width = max((len(action.kind) for action in plan.actions), default=0)
     for action in plan.actions:
         subject = action.subject.replace(f"{home}/", "~/", 1)
-        amount = f", {size(action.bytes_sent)}" if action.bytes_sent else ""
-        yield f"  {action.kind:<{width}}  {subject}  ({action.reason}{amount})"
+        yield f"  {action.kind:<{width}}  {subject}  ({_why(action)})"
     for note in plan.notes:
         yield f"  {'-':<{width}}  {note.subject.replace(f'{home}/', '~/', 1)}  ({note.reason})"
     yield cost_line(plan, per_minute=per_minute)
+
+
+def _why(action: Action) -> str:
+    if isinstance(action, SendRelease):
+        counts = f"{action.new} new, {action.changed} changed, {action.gone} gone {action.reason}"
+        amount = f"{size(action.bytes_sent)} before it is packed"
+        return f"{counts}, {count(action.files, 'file')} in all; {amount}"
+    return action.reason + (f", {size(action.bytes_sent)}" if action.bytes_sent else "")
 
 
 def cost_line(plan: Plan, *, per_minute: int) -> str:
@@ -94,6 +101,9 @@ def outcome_lines(outcome: "Outcome", commit: Commit, url: str, *, requests: int
     if outcome.answer is not None and outcome.answer.status is not None:
         yield f"{url} answered {outcome.answer.status} in {1000 * outcome.answer.seconds:.0f} ms"
     yield f'live: {commit.short} "{commit.subject}" (deployment {outcome.deployment.id})'
+    if outcome.plan.release is not None:
+        how = "sent by this deployment" if outcome.plan.sending else "there already: no file was sent"
+        yield f"release: {outcome.plan.release}, {how}"
 
 
 def event_line(event: dict[str, Any]) -> str:

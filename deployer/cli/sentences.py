@@ -69,5 +69,8 @@ _WORDS: Mapping[str, Callable[[Event], str]] = {
     ),
     "health_checked": _checked,
     "health_not_checked": lambda event: f"the site was not asked: {event.get('reason')}",
+    "hook_started": lambda event: f"running {event.get('command')}",
+    "hook_note": lambda event: str(event.get("text")),
+    "hook_ended": lambda event: f"it {event.get('how')}, in {event.get('seconds')} s",
     "rolling_back": lambda event: f"putting {str(event.get('to'))[:10]} back, which was live before",
 }

@@ -170,7 +170,7 @@ def _resolved(file: SiteFile, app: AppTable, username: str, domain: str) -> Site
             StaticHeader(url=entry.url, name=entry.name, value=entry.value) for entry in file.static_header
         ),
         tasks=tuple(map(_task, file.task)),
-        releases=ReleaseRules(keep=app.keep_releases, shared=app.shared)
+        releases=ReleaseRules(keep=app.keep_releases, shared=app.shared, static=app.static)
         if app.strategy == "release"
         else None,
         always_on=tuple(

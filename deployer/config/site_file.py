@@ -29,7 +29,17 @@ from deployer.config.values import (
     TimeOfDay,
     UrlPath,
 )
-from deployer.model.site import HookTime, Interval, Kind, MaxDelete, Prune, Restart, Strategy, Via
+from deployer.model.site import (
+    HookTime,
+    Interval,
+    Kind,
+    MaxDelete,
+    Prune,
+    Restart,
+    StaticPlace,
+    Strategy,
+    Via,
+)
 
 SITE_FILE = "pythonanywhere.toml"
 """Its usual place in the repository."""
@@ -82,6 +92,9 @@ class AppTable(Table):
     shared: Annotated[tuple[SharedPath, ...], Field(strict=False, examples=[["media/", "db.sqlite3"]])] = ()
     """What the site itself writes: kept in `<target>/shared` and linked into each release. Relative to
     `target`, folders with a final slash."""
+    static: StaticPlace = "current"
+    """Where [[static]] paths below `target` lead with releases: "current", through the link to the live one;
+    "exact", into the folder of the release, changed with each (a request for each of them)."""
 
 
 class FilesTable(Table):
@@ -164,10 +177,10 @@ class HookTable(Table):
     command: OneLine = Field(examples=["python manage.py migrate --noinput"])
     """A line for bash. It runs in `app.working_directory` or `app.target`, with the site's virtualenv."""
     when: Conditions = Field(
-        default=(), examples=["changed:requirements.txt", ["changed:requirements.txt", "changed:*/migrations/"]]
+        default=(), examples=["changed:requirements.txt", ["changed:requirements.txt", "changed:deploy/"]]
     )
-    """"changed:<pattern>": only when a shipped file that this gitignore pattern names has changed; a list: any
-    of them. Relative to `app.source`. Default: whenever the deployment changes anything."""
+    """"changed:<pattern>": only when a shipped file that this gitignore pattern names has changed; a list:
+    any of them. Relative to `app.source`. Default: whenever the deployment changes anything."""
     timeout: Duration = Field(
         default=timedelta(minutes=10), json_schema_extra={"default": "10m"}, examples=["10m"]
     )

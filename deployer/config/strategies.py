@@ -10,6 +10,7 @@ from deployer.config.site_file import AppTable
 _ONLY_RELEASE: Mapping[str, str] = {
     "keep_releases": "without releases there is nothing to keep",
     "shared": "without releases name it in [files] keep",
+    "static": "without releases [[static]] has one place to lead to",
 }
 
 
@@ -32,17 +33,15 @@ def strategy_problems(raw: Mapping[str, Any], given: AppTable | None) -> Iterato
         )
     wsgi, source = keys.get("wsgi"), keys.get("source", "")
     if wsgi is None:
-        yield _of("wsgi", "is missing: a release needs the WSGI file of its own that serves it")
+        if not any(each.get("url") == "/" for _, each in tables(raw, "static")):
+            yield _of(
+                "wsgi",
+                "is missing: a release needs the WSGI file of its own that serves it, unless the platform "
+                'serves all of it, with a [[static]] of url = "/"',
+            )
     elif isinstance(wsgi, str) and isinstance(source, str) and source.strip("./"):
         if not wsgi.startswith(source.strip("/").removeprefix("./") + "/"):
             yield _of("wsgi", f'must be below source = "{source}": it is imported from the release')
-    for path, hook in tables(raw, "hook"):
-        if hook.get("at") == "before_reload":
-            yield Problem(
-                (*path, "at"),
-                'must be "after_live" with strategy = "release": a release is built by the reload, so that '
-                "before it there is no file of it that a command could use",
-            )
 
 
 def _of(key: str, message: str) -> Problem:

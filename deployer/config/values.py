@@ -276,7 +276,7 @@ Conditions = Annotated[
         {
             "anyOf": [
                 {"type": "string", "pattern": "^changed:."},
-                {"type": "array", "items": {"type": "string", "pattern": "^changed:."}, "minItems": 1},
+                {"type": "array", "items": {"type": "string", "pattern": "^changed:."}},
             ]
         }
     ),

@@ -151,9 +151,11 @@ class _Look:
         return items
 
     def _begun_anew(self, manifest: Manifest, items: Mapping[str, tuple[str, str]]) -> Memory:
-        """After a deployment: what differed still does, unless it was sent again."""
+        """After a deployment: what differed still does, unless it was sent again, or is in another release."""
         sent = self.work.state.confirmed(manifest.live.deployment) if manifest.live else {}
-        left = (item for item in self.memory.content if item.subject in items)
+        left = [item for item in self.memory.content if item.subject in items]
+        if manifest.release is not None:
+            left = [item for item in left if item.subject == self.work.site.wsgi_path]
         return replace(
             self.memory,
             of=_identity(manifest),
@@ -167,12 +169,12 @@ class _Look:
     def _names(self, manifest: Manifest) -> list[Difference]:
         """Files that are not there, each proven by the listing of its own folder."""
         files = comparable(self.work, manifest)
-        listing = self._tree(manifest.target)
+        listing = self._tree(manifest.place)
         found = []
-        for change in restore_vanished((), manifest, listing):
+        for change in restore_vanished((), replace(manifest, target=manifest.place), listing):
             if change.path not in files:
                 continue
-            path = f"{manifest.target}/{change.path}"
+            path = f"{manifest.place}/{change.path}"
             while (folder := listing.next_to_list(path)) is not None:
                 listing.learn(folder, self._entries(folder))
             presence = listing.presence(path)

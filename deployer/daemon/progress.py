@@ -36,14 +36,18 @@ class LiveProgress:
         with self._lock:
             self._plan, self._planned_at = plan, monotonic()
             self._done = self._bytes = 0
-        self._set("sending" if plan.steps else "reloading")
+        self._set("sending" if plan.sending or plan.steps else "reloading")
+
+    def sending(self, what: str, done: int, of: int) -> None:
+        self._set(f"sending {what}: {100 * done // max(of, 1)} %")
 
     def advanced(self, action: Action) -> None:
         with self._lock:
             self._done += 1
             self._bytes += action.bytes_sent
             self._current = f"{action.kind} {action.subject}"
-            steps = len(self._plan.steps) if self._plan else 0
+            plan = self._plan
+            steps = len(plan.steps) + int(plan.sending is not None) if plan else 0
         if isinstance(action, Reload):
             self._set("asking the site whether it is well")
         elif isinstance(action, RestartAlwaysOn):

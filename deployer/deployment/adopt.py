@@ -42,8 +42,10 @@ class Adoption:
 def adopt(work: SiteWork, commit: Commit) -> Adoption:
     """Compare every file that the commit ships with what is there, one request each, and record it.
 
+    A site that is to have releases has none so far: its files are looked for where they are now.
     Raises UsageError for a site that was deployed with a record already.
     """
+    work = replace(work, site=replace(work.site, releases=None))
     with exclusive(work.state.locks, work.site.domain, doing=f"adopting {commit.short}"):
         record = Record(work.site, work.api)
         before = record.read()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from deployer.deployment.lists import CALLS, Calls
-from deployer.deployment.live import find_webapp, find_website
+from deployer.deployment.live import find_webapp, find_website, is_website
 from deployer.deployment.password import masked, required_password
 from deployer.deployment.site_work import SiteWork
 from deployer.errors import ApiError, NotFound, OutcomeUnknown, Temporary
@@ -27,7 +27,7 @@ from deployer.model.plan import (
     SwitchWebsite,
     UpdateThing,
 )
-from deployer.planning.settings import LiveSettings
+from deployer.planning.settings import LiveSettings, other_kind
 from deployer.pythonanywhere import EnableOutcome
 
 CREATION_TRIES = 3
@@ -83,7 +83,13 @@ class SettingsChange:
             api.webapps.create(site.domain, action.python_version)
             return True
 
-        _created(create, lambda: find_webapp(api, site) is not None or None)
+        try:
+            _created(create, lambda: find_webapp(api, site) is not None or None)
+        except ApiError as error:
+            if error.status is not None and error.status < 500 and is_website(api, site):
+                error.message = f"{error.message}; {other_kind(site, ours=self.applied.command is not None)}"
+                error.args, error.hint = (error.message,), ""
+            raise
 
     def _create_website(self, action: CreateWebsite) -> None:
         api, site = self.work.api, self.work.site

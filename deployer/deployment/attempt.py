@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 
 from deployer import health
 from deployer.deployment import releases
+from deployer.deployment.building import build_ahead
 from deployer.deployment.evidence import gather
 from deployer.deployment.execute import Execution
 from deployer.deployment.hooks import HookFailed, HookNotRun
@@ -76,7 +78,8 @@ def attempt(
     """
     with _begun(work, commit, record) as run:
         manifest = run.record.seen or run.record.read()
-        observation = observe(work, commit, manifest, overrides, spoilt)
+        ahead = work.site.releases is None or overrides.overwrite or overrides.move
+        observation = observe(work, commit, manifest, overrides, spoilt, ahead=ahead)
         run.observed(observation)
         decision = decide(observation.facts)
         plan = decision.plan
@@ -137,6 +140,8 @@ class _Run:
         self.deployment = deployment
         self.record = record or Record(work.site, work.api)
         self.base: str | None = None
+        self.told = releases.Served(well=True)
+        """What the site said of its release."""
 
     def observed(self, observation: Observation) -> None:
         self.base = observation.facts.manifest.commit
@@ -154,15 +159,7 @@ class _Run:
         execution = Execution(
             work, observation, plan, self.deployment.id, decision.settled, self.record, claimed
         )
-        try:
-            execution.run()
-            execution.claimed = self.record.renew(execution.claimed)
-        except HookFailed as failure:
-            doubtful = execution.claimed.prolonged(datetime.now(UTC))
-            raise self._hook_failed(failure, plan, doubtful) from None
-        except (ApiError, Interrupted, HookNotRun) as error:
-            self._give_up(execution.claimed, error)
-            raise
+        self._act(observation, plan, execution)
         completed = _completed(observation, decision, execution.settings.applied)
         completed = _with_release(completed, execution.claimed, is_built=plan.reload is not None)
         answer = None
@@ -172,6 +169,8 @@ class _Run:
                 self._reload(plan.reload, number=len(plan.steps) + 1)
                 execution.claimed = self._switched(observation, plan, execution, since)
                 completed = _with_release(completed, execution.claimed)
+                if self.told.flat_left == 0:
+                    completed = replace(completed, flat={})
             url = where_to_ask(work, observation.facts.tls, execution.settings.applied.tls)
             answer = self._check(url, is_new=plan.starts_website)
             if not answer.well:
@@ -180,6 +179,32 @@ class _Run:
                     known = self._without_releases(observation, plan, execution)
                 raise self._not_well(answer, plan, known, since)
         execution.claimed = self.record.renew(execution.claimed)
+        self._follow(plan, execution, completed)
+        completed = replace(
+            completed, settings=replace(completed.settings, always_on=execution.settings.applied.always_on)
+        )
+        self._write_last(_now_live(completed, before, self._live(), leaving))
+        log.info("live", commit=self.commit.id, url=work.site_url)
+        notes = (*_learned(work, plan, completed), *_left_flat(work, self.told))
+        return self.ended(Status.LIVE, plan, answer, notes)
+
+    def _act(self, observation: Observation, plan: Plan, execution: Execution) -> None:
+        """Everything up to the reload."""
+        execution.build = partial(self._build, observation, plan, execution)
+        try:
+            execution.run()
+            execution.claimed = self._ordered(self.record.renew(execution.claimed))
+        except HookFailed as failure:
+            doubtful = execution.claimed.prolonged(datetime.now(UTC))
+            if observation.has_first_release:
+                doubtful = self._without_releases(observation, plan, execution)
+            raise self._hook_failed(failure, plan, doubtful) from None
+        except (ApiError, Interrupted, HookNotRun) as error:
+            self._give_up(_held(execution.claimed), error)
+            raise
+
+    def _follow(self, plan: Plan, execution: Execution, completed: Manifest) -> None:
+        """What comes after the check."""
         try:
             execution.after_live()
             execution.restart()
@@ -188,20 +213,40 @@ class _Run:
         except (ApiError, Interrupted, HookNotRun) as error:
             self._give_up(execution.claimed, error)
             raise
-        completed = replace(
-            completed, settings=replace(completed.settings, always_on=execution.settings.applied.always_on)
-        )
-        self._write_last(_now_live(completed, before, self._live(), leaving))
-        log.info("live", commit=self.commit.id, url=work.site_url)
-        return self.ended(Status.LIVE, plan, answer, _learned(work, plan, completed))
 
     def _sent(self, observation: Observation, plan: Plan) -> ReleaseOrder:
         """Nothing on the server uses what is sent here, and nobody has a claim yet."""
         try:
-            return releases.order(self.work, observation, plan, self.deployment)
+            held = any(isinstance(action, RunHook) for action in plan.steps)
+            return releases.order(self.work, observation, plan, self.deployment, held=held)
         except (ApiError, Interrupted) as error:
             error.left = "Nothing that the site uses was changed."
             raise
+
+    def _build(self, observation: Observation, plan: Plan, execution: Execution, action: RunHook) -> None:
+        """The release that hooks run in before it is served; sent whole once, as in `_switched`."""
+        pending = execution.claimed.pending
+        order = pending.release if pending else None
+        if pending is None or order is None:
+            return
+        told = build_ahead(self.work, order, action.hook.via, execution.keep_claim)
+        if told.kind in releases.SENT_AGAIN:
+            log.warning("release_sent_whole", release=order.id, reason=told.text)
+            order = releases.order(self.work, observation, plan, self.deployment, alone=True, held=True)
+            execution.claimed = execution.claimed.with_pending(replace(pending, release=order))
+            self.record.write(execution.claimed)
+            told = build_ahead(self.work, order, action.hook.via, execution.keep_claim)
+        if not told.well:
+            raise HookFailed(action, f"was not run: release {order.id} cannot be built: {told.text}", "")
+
+    def _ordered(self, claimed: Manifest) -> Manifest:
+        """With the order in force that waited for hooks: from now on whatever starts the site serves it."""
+        pending = claimed.pending
+        if pending is None or pending.release is None or not pending.release.held:
+            return claimed
+        claimed = claimed.with_pending(replace(pending, release=replace(pending.release, held=False)))
+        self.record.write(claimed)
+        return claimed
 
     def _switched(
         self, observation: Observation, plan: Plan, execution: Execution, since: datetime
@@ -225,6 +270,7 @@ class _Run:
             told = releases.served(self.work, order)
         if not told.well:
             raise self._not_served(told, order, plan, execution, since)
+        self.told = told
         return claimed
 
     def _not_served(
@@ -358,7 +404,7 @@ class _Run:
         text = f"{self.work.site.domain} does not answer as it should: {answer.problem}\n{evidence}"
         left = f"All files of {self.commit.short} are on the server and the site runs them."
         error = NotWell(text, left=left, failed=failed, previous=completed.live, undone=_undone(plan))
-        return self._recorded(error, completed)
+        return self._recorded(error, _with_failed_release(completed, failed))
 
     def _without_releases(self, observation: Observation, plan: Plan, execution: Execution) -> Manifest:
         """What is on the server when the first release is no good: everything as it was, but for settings.
@@ -390,14 +436,25 @@ class _Run:
         return self._recorded(error, known)
 
     def _recorded(self, error: NotWell, known: Manifest) -> NotWell:
-        """A claim that is left orders no release: whatever starts the site next is not to try this one."""
-        if known.pending is not None:
+        """A claim that is left orders no release, unless it was never in force: whatever starts the site next
+        is not to try this one.
+        """
+        order = known.pending.release if known.pending else None
+        if known.pending is not None and order is not None and not order.held:
             known = known.with_pending(replace(known.pending, release=None))
         try:
             self.record.write(replace(known, failed=error.failed))
         except ApiError as unwritten:
             error.left += f" That could not be recorded: {unwritten.message}"
         return error
+
+
+def _held(claimed: Manifest) -> Manifest:
+    """What was given up before its reload is not to be served by a worker that starts some time later."""
+    pending = claimed.pending
+    if pending is None or pending.release is None:
+        return claimed
+    return claimed.with_pending(replace(pending, release=replace(pending.release, held=True)))
 
 
 def _undone(plan: Plan) -> str:
@@ -437,6 +494,17 @@ def _learned(work: SiteWork, plan: Plan, completed: Manifest) -> tuple[Note, ...
     return (awaiting(work.site, tls),) if asked and tls is not None and tls.is_awaited else ()
 
 
+def _left_flat(work: SiteWork, told: releases.Served) -> Iterator[Note]:
+    if told.flat_changed:
+        number = f"{told.flat_changed} file" + ("s" if told.flat_changed > 1 else "")
+        reason = f"{number} of the site as it was before its releases were changed since, and stay: "
+        reason += f"{work.site.record_directory}/report.json names them"
+        yield Note(subject=work.site.target, reason=reason)
+    elif told.flat_left:
+        reason = f"{told.flat_left} files of the site as it was before its releases go the next time"
+        yield Note(subject=work.site.target, reason=reason)
+
+
 def _completed(observation: Observation, decision: Decision, applied: AppliedSettings) -> Manifest:
     """The manifest once every action of the plan is true; what is live is another question."""
     facts = observation.facts
@@ -470,6 +538,13 @@ def _with_release(completed: Manifest, claimed: Manifest, *, is_built: bool = Tr
         release=releases.without_archives(order) if is_built else order,
         releases=releases.remembered(completed, order, failed=None),
     )
+
+
+def _with_failed_release(known: Manifest, failed: Failed) -> Manifest:
+    """It is on the server, and not to be gone back to."""
+    if known.release is None or known.release.commit != failed.commit:
+        return known
+    return replace(known, releases=releases.remembered(known, known.release, failed=failed.reason))
 
 
 def _now_live(completed: Manifest, before: Manifest, live: Live, leaving: Failed | None) -> Manifest:

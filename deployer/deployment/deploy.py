@@ -11,7 +11,7 @@ from deployer.deployment.attempt import NotWell, Outcome, attempt, failed_before
 from deployer.deployment.observe import observe
 from deployer.deployment.record import Record, busy
 from deployer.deployment.site_work import SiteWork
-from deployer.errors import DeployerError, NeedsPerson, RolledBack, UsageError
+from deployer.errors import DeployerError, NeedsPerson, Refused, RolledBack, UsageError
 from deployer.events import log
 from deployer.model.files import Commit
 from deployer.model.manifest import Failed, Live, Manifest, Pending
@@ -58,22 +58,26 @@ def deploy(
             raise _put_back(work, commit, failure) from None
 
 
-def rollback(work: SiteWork, to: str | None) -> Outcome:
+def rollback(work: SiteWork, to: str | None, *, force: bool = False) -> Outcome:
     """Put an earlier commit back; the one that is left is not deployed again by itself.
 
-    `to` is a deployment's id or a commit; None: what was live before. Raises as `deploy`, and
-    UsageError when there is nothing to go back to.
+    `to` is a deployment's or a release's id, or the beginning of one, or a commit; None: what was live before.
+    `force`: also to a release that failed. Raises as `deploy`, and UsageError when there is nothing to go
+    back to.
     """
     with exclusive(work.state.locks, work.site.domain, doing=f"rollback to {to or 'what was live before'}"):
         record = Record(work.site, work.api)
         manifest = record.read()
         commit = work.repository.resolve(_way_back(work, manifest, to))
+        if not force:
+            _refuse_failed(manifest, commit)
         leaving = None
         if manifest.commit is not None and manifest.commit != commit.id:
             deployment = manifest.live.deployment if manifest.live else "unknown"
             leaving = Failed(commit=manifest.commit, deployment=deployment, reason="was rolled back")
+        overrides = replace(PUT_BACK, force=force and leaving is None)
         try:
-            return attempt(work.at(commit), commit, PUT_BACK, leaving=leaving, record=record)
+            return attempt(work.at(commit), commit, overrides, leaving=leaving, record=record)
         except NotWell as failure:
             raise _put_back(work, commit, failure) from None
 
@@ -134,10 +138,21 @@ def _way_back(work: SiteWork, manifest: Manifest, to: str | None) -> str:
             )
         return manifest.previous.commit
     known = work.state.deployments(work.site.domain, most=1000)
-    commits = {deployment.commit for deployment in known if deployment.id.startswith(to)}
+    commits = {each.commit for each in known if each.id.startswith(to)}
+    commits |= {each.commit for each in manifest.releases if each.id.startswith(to)}
     if len(commits) > 1:
         raise UsageError(
-            f"several deployments have an id that begins with {to}",
-            hint="`deployer history` lists them; type more of the one that is meant.",
+            f"several deployments or releases have an id that begins with {to}",
+            hint="`deployer history` and `deployer releases` list them; type more of the one that is meant.",
         )
     return commits.pop() if commits else to
+
+
+def _refuse_failed(manifest: Manifest, commit: Commit) -> None:
+    last = next((each for each in reversed(manifest.releases) if each.commit == commit.id), None)
+    if last is not None and last.failed is not None:
+        refusal = (
+            f"release {last.id} {last.failed} (deployment {last.deployment}): "
+            "go back to another one, or pass --force to try this one again"
+        )
+        raise Refused((refusal,))

@@ -44,6 +44,8 @@ class Execution:
     claimed: Manifest
     settings: SettingsChange = field(init=False)
     done: int = field(init=False, default=0)
+    build: Callable[[RunHook], None] | None = None
+    """Has the release built that the first hook runs in, where there is one that is not served yet."""
 
     def __post_init__(self) -> None:
         self.settings = SettingsChange(self.work, self.observation.facts.live, self.settled)
@@ -131,7 +133,7 @@ class Execution:
                 self._fence(action.subject)
                 files.delete(action.subject)
             case RunHook():
-                run_hook(self.work, action, self._keep_claim)
+                self._run_hook(action)
             case RemoveEmptyDirectory():
                 self._fence(action.subject)
                 self._remove_empty_directory(action.subject)
@@ -156,7 +158,17 @@ class Execution:
             raise
         self.settings.applied = replace(self.settings.applied, tls=tls)
 
-    def _keep_claim(self) -> None:
+    def _run_hook(self, action: RunHook) -> None:
+        order = self.claimed.pending.release if self.claimed.pending else None
+        if order is None or action.hook.at != "before_reload":
+            run_hook(self.work, action, self.keep_claim)
+            return
+        if self.build is not None:
+            self.build(action)
+            self.build = None
+        run_hook(self.work, action, self.keep_claim, release=order.id)
+
+    def keep_claim(self) -> None:
         """A command may take longer than a claim lasts."""
         self.claimed = self.record.renew(self.claimed)
 

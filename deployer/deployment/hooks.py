@@ -28,8 +28,13 @@ class HookNotRun(NeedsPerson):
     """It could not be run, which says nothing about the commit."""
 
 
-def run_hook(work: SiteWork, action: RunHook, beat: Callable[[], None]) -> None:
-    """Raises HookFailed, HookNotRun, ApiError and Interrupted; whatever `beat` raises ends the hook."""
+def run_hook(
+    work: SiteWork, action: RunHook, beat: Callable[[], None], *, release: str | None = None
+) -> None:
+    """`release` is one that is built and not live yet: it runs there.
+
+    Raises HookFailed, HookNotRun, ApiError and Interrupted; whatever `beat` raises ends the hook.
+    """
     hook, site, tail = action.hook, work.site, _Tail()
     remote = Remote(
         api=work.api,
@@ -41,7 +46,8 @@ def run_hook(work: SiteWork, action: RunHook, beat: Callable[[], None]) -> None:
         beat=beat,
     )
     log.info("hook_started", command=action.subject, at=hook.at, reason=action.reason)
-    command = Command.of_line(hook.command, timeout_s=hook.timeout_s, **surroundings(work.api, site))
+    place = surroundings(work.api, site, release)
+    command = Command.of_line(hook.command, timeout_s=hook.timeout_s, **place)
     try:
         ended = run(remote, command)
     except NeedsPerson as error:

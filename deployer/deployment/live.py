@@ -14,6 +14,7 @@ from deployer.pythonanywhere import PythonAnywhere, WebApp, Website
 __all__ = [
     "find_webapp",
     "find_website",
+    "is_website",
     "read_mappings",
     "read_settings",
     "read_tasks",
@@ -22,13 +23,16 @@ __all__ = [
 ]
 
 
-def read_settings(work: SiteWork, doubt: InDoubt) -> LiveSettings:
-    """Read the families in doubt; nothing at all while settings are as recorded."""
+def read_settings(work: SiteWork, doubt: InDoubt, *, ahead: bool = True) -> LiveSettings:
+    """Read the families in doubt; nothing at all while settings are as recorded.
+
+    Not `ahead`: what is in the way of a new web app is for its creation to find out.
+    """
     site, api = work.site, work.api
     seen = _Seen()
     if doubt.webapp or doubt.wsgi or any(getattr(doubt, name) for name in _hanging()):
         work.reporter.observing(f"{site.domain} itself")
-        seen = _look_up(work)
+        seen = _look_up(work, ahead=ahead)
     lists: dict[str, Any] = {}
     for name, calls in CALLS.items():
         if getattr(doubt, name) and (seen.exists or calls.listed.of_account):
@@ -61,7 +65,7 @@ class _Seen:
         return site.enabled if site else None
 
 
-def _look_up(work: SiteWork) -> _Seen:
+def _look_up(work: SiteWork, *, ahead: bool) -> _Seen:
     """One request, and another where the site is not there: a domain is served one way only."""
     site, api = work.site, work.api
     if site.command is not None:
@@ -69,7 +73,7 @@ def _look_up(work: SiteWork) -> _Seen:
         other = website is None and find_webapp(api, site) is not None
         return _Seen(website=website, exists=website is not None, other_kind=other)
     webapp = find_webapp(api, site)
-    other = webapp is None and _is_website(api, site)
+    other = webapp is None and ahead and is_website(api, site)
     return _Seen(webapp=webapp, exists=webapp is not None, other_kind=other)
 
 
@@ -90,7 +94,7 @@ def find_website(api: PythonAnywhere, site: Site) -> Website | None:
     return next((each for each in api.websites.list() if each.domain_name.lower() == wanted), None)
 
 
-def _is_website(api: PythonAnywhere, site: Site) -> bool:
+def is_website(api: PythonAnywhere, site: Site) -> bool:
     """Whether a website stands in the way of a web app.
 
     The platform calls that part of its API experimental. Where it is not there, or not for this account,

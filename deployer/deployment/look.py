@@ -1,7 +1,7 @@
 """One look at a site and its account, part by part: one that cannot be read keeps no other from telling."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -152,19 +152,18 @@ class Look:
     def _drift(self, manifest: Manifest) -> str:
         if not manifest.files:
             return "nothing was shipped so far"
+        # What is in a release is compared only when it is asked for: a deployment makes a new one.
+        remedy = "`deployer sync`" if manifest.release is None else "`deployer verify --heal`"
         try:
-            listing = Listing(manifest.target, self._work.api.files.tree(manifest.target))
+            listing = Listing(manifest.place, self._work.api.files.tree(manifest.place))
         except NotFound:
-            return f"{manifest.target} is gone: `deployer sync` sends it again"
+            return f"{manifest.place} is gone: {remedy} sends it again"
         if listing.is_cut:
             return "not known: the site has more names than the platform lists; `deployer verify` compares"
-        missing = restore_vanished((), manifest, listing)
+        missing = restore_vanished((), replace(manifest, target=manifest.place), listing)
         if missing:
             names = ", ".join(change.path for change in missing[:3])
-            return (
-                f"{len(missing)} of {len(manifest.files)} files are missing ({names}): "
-                "`deployer sync` sends them"
-            )
+            return f"{len(missing)} of {len(manifest.files)} files are missing ({names}): {remedy} sends them"
         return f"all names of {len(manifest.files)} files are there; `deployer verify` compares their content"
 
     def _webapp(self) -> WebAppSeen:

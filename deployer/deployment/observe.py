@@ -22,6 +22,7 @@ from deployer.planning.changes import (
     SPOILT,
 )
 from deployer.planning.facts import Facts
+from deployer.planning.releases import id_on_server
 from deployer.planning.settings import DEFAULT_PYTHON, in_doubt
 from deployer.release import switch_source
 
@@ -51,9 +52,13 @@ def observe(
     manifest: Manifest,
     overrides: Overrides,
     spoilt: frozenset[str] = frozenset(),
+    *,
+    ahead: bool = True,
 ) -> Observation:
     """Ask git what the commit ships and the server what is there.
 
+    Not `ahead`: a request less where a site is new; whether the platform serves its domain in another way is
+    told by the refusal to create it, before anything that somebody uses was touched.
     `spoilt` are shipped paths, relative to the target or the WSGI file's own, that a comparison
     found with other content.
     """
@@ -65,12 +70,14 @@ def observe(
     if site.releases is not None:
         wsgi = switch_source(target=site.target, record=site.record_directory)
     seen = look_at(work, commit, manifest, spoilt - {site.wsgi_path})
+    if seen.release is not None:
+        site = site.with_static_in(id_on_server(seen.manifest, seen.release))
     entry = _entry(wsgi, commit) if wsgi is not None else None
     recorded = _without_spoilt_wsgi(seen.manifest, site, spoilt)
     doubt = in_doubt(
         site, recorded, entry.digest if entry else None, force=overrides.force, password=password
     )
-    live = read_settings(work, doubt)
+    live = read_settings(work, doubt, ahead=ahead or manifest.settings.command is not None)
     if site.releases is not None and manifest.release is None and live.wsgi is None and live.exists:
         live = replace(live, wsgi=read_wsgi(work))  # it goes on if the first release cannot
     tls = observe_tls(work, manifest, overrides, exists=live.exists)

@@ -25,6 +25,8 @@ class Overview:
     """For a program, and for the words of the command. What `unknown` names is None, empty or too little."""
 
     live: Live | None
+    release: str | None
+    """Which release that is, where the site has any."""
     on_server: str
     """What is there in place of what is live; empty when that is the same."""
     pending: str
@@ -57,6 +59,7 @@ def overview(work: SiteWork) -> Overview:
     webapp = look.webapp()
     seen = Overview(
         live=manifest.live if manifest else None,
+        release=manifest.release.id if manifest and manifest.release else None,
         on_server=_on_server(manifest) if manifest else "",
         pending=_pending(manifest, work.state.owner, now) if manifest else "",
         drift=look.drift(manifest) if manifest else "",

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from posixpath import basename
 from time import monotonic
 from typing import Any
@@ -13,6 +14,7 @@ from deployer import health
 from deployer.deployment.observe import Observation
 from deployer.deployment.password import login
 from deployer.deployment.site_work import SiteWork
+from deployer.deployment.watched import Watched
 from deployer.errors import NotFound
 from deployer.events import log
 from deployer.model.deployment import Deployment, Step
@@ -20,13 +22,17 @@ from deployer.model.manifest import Manifest
 from deployer.model.plan import KeepWsgiCopy, Plan, SendRelease
 from deployer.model.release import ArchiveRef, KnownRelease, ReleaseList, ReleaseOrder
 from deployer.model.site import HealthCheck
-from deployer.planning.releases import ReleasePlan
-from deployer.release import write_archives
+from deployer.planning.releases import ReleasePlan, usable_base
+from deployer.release import Archive, write_archives
 
 PROBE_S = 3.0
 """How long a site that just reloaded may take to tell which release answers, before its report is read."""
 
 
+FAILURES = 3
+"""Releases that failed of which the record tells."""
+REPORT_PAUSES_S = (1.0, 2.0, 4.0)
+"""Before a report that is not there yet is read again."""
 SENT_AGAIN = frozenset({"base", "no-archive"})
 """What `switch.py` calls a release whose parts are not there, or not as they were left."""
 
@@ -39,6 +45,10 @@ class Served:
     kind: str = ""
     """Why the wanted one is not served, in the words of `switch.py`; "silent": nothing was said."""
     text: str = ""
+    flat_left: int | None = None
+    """How many files of the site as it was before its releases are still to be removed; None: not said."""
+    flat_changed: int = 0
+    """How many of them were changed by somebody, and stay."""
 
 
 def order(
@@ -48,10 +58,11 @@ def order(
     deployment: Deployment,
     *,
     alone: bool = False,
+    held: bool = False,
 ) -> ReleaseOrder:
     """Send what has to be sent, and say what the server shall serve. Nothing is served by that alone.
 
-    `alone` sends the whole release, whatever is there. Raises ApiError, Interrupted.
+    `alone` sends the whole release, whatever is there; `held` is the order's. Raises ApiError, Interrupted.
     """
     facts, rules = observation.facts, work.site.releases
     wanted, manifest = facts.release, facts.manifest
@@ -76,12 +87,14 @@ def order(
         probe=f"/.well-known/deployer/{secrets.token_hex(16)}",
         edition=wanted.edition,
         former=next((basename(a.copy) for a in plan.actions if isinstance(a, KeepWsgiCopy)), None),
+        held=held,
     )
 
 
 def kept(manifest: Manifest, most: int) -> tuple[str, ...]:
     """The releases that stay beside the wanted one: the newest, what is live and what was live before."""
-    newest = [each.id for each in manifest.releases if each.failed is None][-most:]
+    editions = {each.commit: each.id for each in manifest.releases if each.failed is None}
+    newest = [each.id for each in manifest.releases if editions.get(each.commit) == each.id][-most:]
     commits = {live.commit for live in (manifest.live, manifest.previous) if live is not None}
     needed = [each.id for each in manifest.releases if each.commit in commits]
     serving = [manifest.release.id] if manifest.release else []
@@ -89,7 +102,9 @@ def kept(manifest: Manifest, most: int) -> tuple[str, ...]:
 
 
 def remembered(manifest: Manifest, served: ReleaseOrder, *, failed: str | None) -> tuple[KnownRelease, ...]:
-    """The releases that are on the server after this one was tried."""
+    """The releases that are on the server after this one was tried, and the last that failed: these are
+    removed there as soon as another one is served.
+    """
     before = next((each for each in manifest.releases if each.id == served.id), None)
     this = KnownRelease(
         id=served.id,
@@ -97,20 +112,25 @@ def remembered(manifest: Manifest, served: ReleaseOrder, *, failed: str | None) 
         deployment=served.deployment,
         since=before.since if before else datetime.now(UTC),
         failed=failed,
+        edition=served.edition,
     )
-    others = (each for each in manifest.releases if each.id in served.kept and each.id != served.id)
-    return (*others, this)
+    failures = [each.id for each in manifest.releases if each.failed is not None][-FAILURES:]
+    stays = {*served.kept, *failures} - {served.id}
+    return (*(each for each in manifest.releases if each.id in stays), this)
 
 
 def served(work: SiteWork, wanted: ReleaseOrder) -> Served:
     """Ask the site which release answers; where it does not say, read the report that it has written."""
-    check = HealthCheck(path=wanted.probe, status=200, contains=f'"{wanted.id}"', timeout_s=PROBE_S)
-    answer = health.wait_until_well(work.site_url, work.host_header, check, work.pause, login=login(work))
-    if answer.well:
-        log.info("release_served", release=wanted.id)
-        return Served(well=True)
-    said = report(work)
-    workers = said.get("workers", []) if said.get("deployment") == wanted.deployment else []
+    problem = "the platform serves all of it by itself"
+    if wanted.wsgi:
+        check = HealthCheck(path=wanted.probe, status=200, contains=f'"{wanted.id}"', timeout_s=PROBE_S)
+        answer = health.wait_until_well(work.site_url, work.host_header, check, work.pause, login=login(work))
+        if answer.well:
+            log.info("release_served", release=wanted.id)
+            return _told(answer.excerpt)
+        problem = answer.problem
+    said = _report_on(work, wanted)
+    workers = said.get("workers", [])
     error = next((each["error"] for each in reversed(workers) if each.get("error")), None)
     if error is not None:
         log.error("release_not_served", release=wanted.id, kind=error["kind"], problem=error["text"])
@@ -118,9 +138,39 @@ def served(work: SiteWork, wanted: ReleaseOrder) -> Served:
         return Served(well=False, kind=error["kind"], text=work.api.masked(text.strip()))
     if workers:
         log.info("release_served", release=wanted.id)
+        return _cleared(said.get("flat"))
+    log.error("release_not_served", release=wanted.id, kind="silent", problem=problem)
+    return Served(well=False, kind="silent", text=f"it has not reported on {wanted.id}: {problem}")
+
+
+def _told(body: str) -> Served:
+    """By the site itself, at the secret path."""
+    try:
+        flat = json.loads(body).get("flat")
+    except (ValueError, AttributeError):
+        flat = None
+    return _cleared(flat)
+
+
+def _cleared(flat: object) -> Served:
+    if not isinstance(flat, dict) or not isinstance(flat.get("left"), int):
         return Served(well=True)
-    log.error("release_not_served", release=wanted.id, kind="silent", problem=answer.problem)
-    return Served(well=False, kind="silent", text=f"it has not reported on {wanted.id}: {answer.problem}")
+    changed = flat.get("changed") or 0
+    return Served(
+        well=True,
+        flat_left=flat["left"],
+        flat_changed=len(changed) if isinstance(changed, list) else int(changed),
+    )
+
+
+def _report_on(work: SiteWork, wanted: ReleaseOrder) -> dict[str, Any]:
+    """Where the platform answers for the site without asking it, a reload may be over before the site starts."""
+    for pause in (*REPORT_PAUSES_S, 0.0):
+        said = report(work)
+        if said.get("deployment") == wanted.deployment:
+            return said
+        work.pause(pause)
+    return {}
 
 
 def report(work: SiteWork) -> dict[str, Any]:
@@ -142,12 +192,13 @@ def _send(
     action: SendRelease | None,
 ) -> Iterator[ArchiveRef]:
     """Archives have names of their own, so nobody is in the way of anybody before the claim is made."""
-    files = observation.facts.manifest.files if base is not None else {}
+    files = usable_base(observation.facts) if base is not None else {}
     for number, archive in enumerate(write_archives(wanted, files, observation.contents.open), start=1):
         work.check_stop()
         began = monotonic()
         path = f"{work.site.record_directory}/incoming/{archive.name}"
-        work.api.files.write(path, archive.file, archive.size)
+        tell = partial(_tell_sent, work, archive)
+        work.api.files.write(path, Watched(archive.file, tell), archive.size)
         log.info("archive_sent", path=path, bytes=archive.size, number=number)
         yield ArchiveRef(name=archive.name, size=archive.size, sha256=archive.sha256)
         if action is not None and number == 1:
@@ -156,6 +207,10 @@ def _send(
             work.reporter.advanced(action)
 
 
+def _tell_sent(work: SiteWork, archive: Archive, done: int) -> None:
+    work.reporter.sending(archive.name, done, archive.size)
+
+
 def without_archives(order: ReleaseOrder) -> ReleaseOrder:
     """As it is recorded once it is served: built, it needs them no more."""
-    return replace(order, archives=(), base=None)
+    return replace(order, archives=(), base=None, former=None)

@@ -24,6 +24,9 @@ class Reporter(Protocol):
     def planned(self, plan: Plan) -> None:
         """The plan is made and will be carried out."""
 
+    def sending(self, what: str, done: int, of: int) -> None:
+        """So many bytes of a large upload are on their way; fewer again when it has to be repeated."""
+
     def advanced(self, action: Action) -> None:
         """One more action of the plan has been confirmed."""
 
@@ -40,6 +43,8 @@ class Silent:
     def observing(self, what: str) -> None: ...
 
     def planned(self, plan: Plan) -> None: ...
+
+    def sending(self, what: str, done: int, of: int) -> None: ...
 
     def advanced(self, action: Action) -> None: ...
 

@@ -12,15 +12,22 @@ def runs_root(site: Site) -> str:
     return f"{site.record_directory}/run"
 
 
-def surroundings(api: PythonAnywhere, site: Site) -> dict[str, Any]:
-    """`directory` and `virtualenv` of a `Command`: as the site has them, asked of the platform where the
-    repository does not say.
+def surroundings(api: PythonAnywhere, site: Site, release: str | None = None) -> dict[str, Any]:
+    """Those fields of a `Command` that are the site's, asked of the platform where the repository does not
+    say.
+
+    `release` is one that is there and not live yet: what runs in the site's folder runs in its own then.
     """
     virtualenv = site.webapp.virtualenv_path
     if virtualenv is None and site.kind == "wsgi":
         webapp = find_webapp(api, site)
         virtualenv = webapp.virtualenv_path if webapp else None
+    directory = site.webapp.working_directory or site.root
+    if release is not None and f"{directory}/".startswith(f"{site.root}/"):
+        directory = f"{site.target}/releases/{release}{directory.removeprefix(site.root)}"
     return {
-        "directory": site.webapp.working_directory or site.root,
+        "directory": directory,
         "virtualenv": virtualenv or None,
+        # A release holds what its commit holds, whatever runs in it.
+        "environment": {} if site.releases is None else {"PYTHONDONTWRITEBYTECODE": "1"},
     }

@@ -67,20 +67,18 @@ def _as_release(work: SiteWork, commit: Commit, manifest: Manifest, spoilt: froz
     """Nothing is listed: a release is built and checked on the server, whatever lies around it."""
     site = work.site
     rules = site.releases
-    assert rules is not None and site.wsgi is not None  # noqa: S101, PT018 - the configuration sees to it
+    assert rules is not None  # noqa: S101 - whoever calls this has seen to it
     recorded = into_releases(manifest, site)
     snapshot = work.repository.snapshot(commit, site.files)
     files = _unshared(snapshot.files, rules.shared)
-    live = recorded.release
-    again = live.edition + 1 if live and spoilt else live.edition if live and live.commit == commit.id else 0
     source = f"{site.files.source}/" if site.files.source else ""
     release = ReleaseList(
         commit=commit.id,
         files=files,
         links=_unshared(snapshot.links, rules.shared),
         shared=rules.shared,
-        wsgi=site.wsgi.removeprefix(source),
-        edition=again,
+        wsgi=(site.wsgi or "").removeprefix(source),
+        edition=_edition(recorded, commit, is_spoilt=bool(spoilt)),
     )
     changes = compare(recorded.files, replace(snapshot, files=files))
     return Seen(
@@ -91,6 +89,14 @@ def _as_release(work: SiteWork, commit: Commit, manifest: Manifest, spoilt: froz
         listing=Listing(site.root, ()),
         release=release,
     )
+
+
+def _edition(recorded: Manifest, commit: Commit, *, is_spoilt: bool) -> int:
+    """Of the commit's newest release that is there; the next one where somebody changed that."""
+    there = (*recorded.releases, *((recorded.release,) if recorded.release else ()))
+    newest = max((each.edition for each in there if each.commit == commit.id), default=0)
+    live = recorded.release.edition if recorded.release else 0
+    return max(newest, live) + 1 if is_spoilt else newest
 
 
 T = TypeVar("T")

@@ -199,12 +199,22 @@ class Manifest:
     release: ReleaseOrder | None = None
     """What `current` points at, where the site has releases: `files` are what is in it then."""
     releases: tuple[KnownRelease, ...] = ()
-    """Those that are on the server, the newest last."""
+    """Those that are on the server, and those that failed last; the newest last."""
+    flat: Mapping[str, FileEntry] = field(default_factory=dict)
+    """Files straight in the target, of the site as it was before its first release. `switch.py` removes them
+    when another release follows."""
 
     @classmethod
     def nothing(cls, site: Site) -> Self:
         """What is known of a site that we never deployed."""
         return cls(domain=site.domain, target=site.target)
+
+    @property
+    def place(self) -> str:
+        """Where `files` are, without a link on the way: the platform's tree may or may not follow one."""
+        if self.release is None:
+            return self.target
+        return f"{self.target.removesuffix('/current')}/releases/{self.release.id}"
 
     def with_pending(self, pending: Pending | None) -> Self:
         return replace(self, pending=pending)
@@ -231,6 +241,7 @@ class Manifest:
             "pending": _plain(self.pending),
             "release": _plain(self.release),
             "releases": [_plain(each) for each in self.releases],
+            "flat": dict(self.flat),
             "count": len(self.files),
         }
         table = self.files if isinstance(self.files, FileTable) else FileTable(self.files)
@@ -272,6 +283,7 @@ class Manifest:
                 pending=_pending(head["pending"]),
                 release=_order(head.get("release")),
                 releases=tuple(_known(each) for each in head.get("releases", ())),
+                flat={path: FileEntry(*entry) for path, entry in head.get("flat", {}).items()},
             )
         except ManifestUnreadable:
             raise

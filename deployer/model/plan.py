@@ -72,12 +72,21 @@ class SendRelease(Action):
 
     kind = "send-release"
     endpoint = Endpoint.FILES_PATH
+    files: int
+    """How many it consists of; against the release before: """
+    new: int
+    changed: int
+    gone: int
     content_bytes: int
-    """Of the files in it, before they are packed."""
+    """Of the files that are sent, before they are packed."""
 
     @property
     def bytes_sent(self) -> int:
         return self.content_bytes
+
+    def as_json(self) -> dict[str, Any]:
+        counted = {"files": self.files, "new": self.new, "changed": self.changed, "gone": self.gone}
+        return {**Action.as_json(self), **counted}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -393,6 +402,8 @@ class Plan:
     notes: tuple[Note, ...] = ()
     needs_record: bool = False
     """The manifest has to be written even if there is nothing to do."""
+    release: str | None = None
+    """What the site is to serve, where it has releases."""
 
     @property
     def steps(self) -> tuple[Action, ...]:
@@ -475,6 +486,7 @@ class Plan:
             "domain": self.domain,
             "commit": self.commit,
             "base": self.base,
+            "release": self.release,
             "actions": [action.as_json() for action in self.actions],
             "refusals": list(self.refusals),
             "notes": [{"subject": note.subject, "reason": note.reason} for note in self.notes],

@@ -28,7 +28,7 @@ class ReleaseList:
     shared: tuple[str, ...] = ()
     """What the site itself writes; with a final slash where it is a folder."""
     wsgi: str
-    """The application's own WSGI file."""
+    """The application's own WSGI file; empty where the platform serves all of the site by itself."""
     edition: int = 0
     """Goes up when the same has to be built anew, since what was there was changed on the server."""
 
@@ -111,11 +111,14 @@ class ReleaseOrder:
     edition: int = 0
     former: str | None = None
     """Name, beside the manifest, of the WSGI file of the site as it was before it had releases."""
+    held: bool = False
+    """Commands of the site's are to be run first: it may be built, and whatever starts the site meanwhile
+    serves what was live."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownRelease:
-    """A release that is on the server."""
+    """A release that is on the server, or that failed there."""
 
     id: str
     commit: str
@@ -124,3 +127,4 @@ class KnownRelease:
     """When it was first live, or first failed."""
     failed: str | None = None
     """Why it is not to be served; None: it was live."""
+    edition: int = 0

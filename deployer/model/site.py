@@ -1,6 +1,6 @@
 """What the site is: `pythonanywhere.toml` of a commit, resolved against an account."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Prune = Literal["managed", "all", "never"]
@@ -8,6 +8,7 @@ Interval = Literal["daily", "hourly"]
 Restart = Literal["deployment", "never"]
 Kind = Literal["wsgi", "asgi"]
 Strategy = Literal["files", "release"]
+StaticPlace = Literal["current", "exact"]
 Via = Literal["auto", "console", "task"]
 HookTime = Literal["before_reload", "after_live"]
 
@@ -146,6 +147,8 @@ class ReleaseRules:
     shared: tuple[str, ...] = ()
     """What the site itself writes: linked from `<target>/shared` into each release. Relative to the target;
     with a final slash where it is a folder."""
+    static: StaticPlace = "current"
+    """Whether static mappings go through the link, or into the folder of the release."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +181,19 @@ class Site:
     def root(self) -> str:
         """The folder whose files are those of the commit that is live."""
         return self.target if self.releases is None else f"{self.target}/current"
+
+    def with_static_in(self, release: str) -> "Site":
+        """Where static mappings name the release itself, they are this one's."""
+        if self.releases is None or self.releases.static == "current":
+            return self
+        place = f"{self.target}/releases/{release}"
+        static = (
+            replace(each, path=place + each.path.removeprefix(self.root))
+            if f"{each.path}/".startswith(f"{self.root}/")
+            else each
+            for each in self.static
+        )
+        return replace(self, static=tuple(static))
 
     @property
     def kind(self) -> Kind:

@@ -43,18 +43,26 @@ def at_target(manifest: Manifest, target: str) -> Manifest:
 
 
 def into_releases(manifest: Manifest, site: Site) -> Manifest:
-    """What is recorded of a site's releases. The files that it had without any are left behind, and known."""
+    """What is recorded of a site's releases. The files that it had without any are known until they go."""
     there = at_target(manifest, site.root)
     if manifest.target == site.target:
-        return replace(there, orphans=tuple(sorted({*manifest.orphans, *manifest.files})))
+        return replace(there, orphans=manifest.orphans, flat=manifest.files)
     return there
 
 
 def out_of_releases(manifest: Manifest, site: Site) -> Manifest:
-    """What is recorded of files straight in the target, where a site had them before its releases."""
+    """What is recorded of files straight in the target, where a site had them before its releases.
+
+    A release that follows the first removes them, to its end or not: then each of them is looked at.
+    """
     there = at_target(manifest, site.target)
-    came_back = manifest.target == f"{site.target}/current"
-    return replace(there, orphans=manifest.orphans) if came_back else there
+    if manifest.target != f"{site.target}/current":
+        return there
+    ordered = manifest.pending.release if manifest.pending else None
+    if manifest.release is not None and (ordered is not None or len(manifest.releases) > 1):
+        orphans = tuple(sorted({*manifest.orphans, *manifest.flat}))
+        return replace(there, orphans=orphans, flat={})
+    return replace(there, files=FileTable(manifest.flat), orphans=manifest.orphans, flat={})
 
 
 def diff_base(manifest: Manifest, rules: FileRules) -> str | None:

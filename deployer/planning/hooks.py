@@ -44,23 +44,22 @@ class _Due:
         self._facts = facts
         changed = {*_changed(facts, changing)}
         self._changes = bool(changing) or bool(changed)
-        self._paths = sorted({*changed, *cut_off_paths(facts)})
+        self._cut_off = facts.manifest.pending is not None and not _serves_it(facts)
+        self._paths = sorted({*changed, *(cut_off_paths(facts) if self._cut_off else ())})
 
     def reason(self, hook: Hook) -> str | None:
         """None: it is not to be run."""
         if self._facts.overrides.force:
             return "asked for (--force)"
-        pending = self._facts.manifest.pending
         if hook.changed:
             patterns = PathPatterns(hook.changed)
             named = next((path for path in self._paths if path in patterns), None)
             if named is not None:
-                return (
-                    f"{named} changes" if pending is None else f"{named} changes, or did when it was cut off"
-                )
+                cut_off = ", or did when it was cut off" if self._cut_off else ""
+                return f"{named} changes{cut_off}"
         elif self._changes:
             return "something changes"
-        elif pending is not None:
+        elif self._cut_off:
             return "the last deployment was cut off"
         if hook.at == "after_live" and self._is_owed():
             return "the last deployment did not come so far"
@@ -73,6 +72,14 @@ class _Due:
         manifest = self._facts.manifest
         live = manifest.live.commit if manifest.live else None
         return manifest.commit is not None and live not in (manifest.commit, self._facts.commit.id)
+
+
+def _serves_it(facts: Facts) -> bool:
+    """Whether the release is the one that is recorded as live, so that its commands were run for it: what was
+    cut off since then was for another one.
+    """
+    wanted, live = facts.release, facts.manifest.release
+    return wanted is not None and live is not None and wanted.is_in(live.id)
 
 
 def cut_off_paths(facts: Facts) -> Iterator[str]:

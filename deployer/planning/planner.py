@@ -86,14 +86,16 @@ def decide(facts: Facts) -> Decision:
     changing = (*before, *wsgi)
     # A certificate is this machine's affair: the commit's own commands have nothing to do with it.
     hooks = plan_hooks(facts, [each for each in changing if each not in tls.actions], is_off=is_off)
+    # With releases the WSGI file goes first: it builds the release that such a command runs in.
+    early = (*hooks.early, *wsgi) if facts.release is None else (*wsgi, *hooks.early)
     switch = files.reload_reason() if isinstance(files, ReleasePlan) else None
-    reload = () if is_off else tuple(_reload(facts, changing, switch or tls.reload))
+    reload = () if is_off else tuple(_reload(facts, changing, tls.reload, switch=switch))
     plan = Plan(
         domain=facts.site.domain,
         commit=facts.commit.id,
         base=facts.manifest.commit,
         actions=(
-            *(*before, *hooks.early, *wsgi),
+            *(*before, *early),
             *(*reload, *hooks.late),
             *_restarts(facts, settings, changing),
         ),
@@ -106,6 +108,7 @@ def decide(facts: Facts) -> Decision:
         ),
         notes=(
             *_moved(facts),
+            *_left_releases(facts),
             *files.notes,
             *settings.notes,
             *tls.notes,
@@ -113,6 +116,7 @@ def decide(facts: Facts) -> Decision:
             *(_off(facts) if is_off else ()),
         ),
         needs_record=_needs_record(facts, settings, files),
+        release=files.id if isinstance(files, ReleasePlan) else None,
     )
     return Decision(
         plan=plan,
@@ -177,6 +181,19 @@ def _moved(facts: Facts) -> Iterator[Note]:
         yield Note(subject=facts.moved_from, reason=reason)
 
 
+def _left_releases(facts: Facts) -> Iterator[Note]:
+    """Nobody knows whether the platform follows links when it deletes a folder, and releases have some to what
+    the site wrote itself.
+    """
+    target = facts.site.target
+    if facts.release is None and facts.manifest.release is not None:
+        reason = (
+            "the site's releases stay; once it answers without them, in a console: "
+            f"rm -r {target}/releases && rm {target}/current"
+        )
+        yield Note(subject=f"{target}/releases", reason=reason)
+
+
 def _off(facts: Facts) -> Iterator[Note]:
     said = "enabled = false" if facts.site.enabled is False else "an earlier enabled = false, still in force"
     on = "enabled = true in [app] puts it on the web"
@@ -193,16 +210,20 @@ def _needs_no_reload(action: Action) -> bool:
     return isinstance(action, KeepWsgiCopy)
 
 
-def _reload(facts: Facts, changing: tuple[Action, ...], reason: str | None) -> Iterator[Reload]:
+def _reload(
+    facts: Facts, changing: tuple[Action, ...], reason: str | None, *, switch: str | None
+) -> Iterator[Reload]:
     """Everything but tasks shows only after a reload; so does what was sent and never seen to answer.
 
-    `reason` is one that shows in none of the actions.
+    `reason` and `switch` are some that show in none of the actions.
     """
     has_certificate = any(isinstance(action, InstallCertificate | RequestCertificate) for action in changing)
     if any(isinstance(action, CreateWebsite) for action in changing) and not has_certificate:
         return
     kind = Reload if facts.site.command is None else ReloadWebsite
-    if not all(map(_needs_no_reload, changing)):
+    if switch is not None:
+        yield kind(subject=facts.site.domain, reason=switch)
+    elif not all(map(_needs_no_reload, changing)):
         yield kind(subject=facts.site.domain, reason="so that the site runs what was sent")
     elif (reason := reason or _unseen(facts)) is not None:
         yield kind(subject=facts.site.domain, reason=reason)

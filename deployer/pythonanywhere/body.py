@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import IO, Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import urlencode
 
 from deployer.errors import UsageError
@@ -24,6 +24,16 @@ class Body:
         return len(self.data)
 
 
+class Content(Protocol):
+    """As much of an open file as an upload needs."""
+
+    def tell(self) -> int: ...
+
+    def seek(self, offset: int, /) -> int: ...
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 class Upload:
     """The part `content` of the files endpoint, framed around an open file.
 
@@ -31,7 +41,7 @@ class Upload:
     iterating again starts again, which is what a repeated attempt needs.
     """
 
-    def __init__(self, content: IO[bytes], size: int, boundary: str) -> None:
+    def __init__(self, content: Content, size: int, boundary: str) -> None:
         self._content = content
         self._start = content.tell()
         self._size = size
@@ -69,7 +79,7 @@ class Upload:
         yield pending + self._tail
 
 
-def upload(content: bytes | IO[bytes], size: int) -> Body:
+def upload(content: bytes | Content, size: int) -> Body:
     """`content` is read from where it stands and must be seekable, or a lost answer could not be repeated."""
     source = BytesIO(content) if isinstance(content, bytes) else content
     boundary = secrets.token_hex(16)

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import IO, Any
+from typing import Any
 
 from deployer.errors import ApiError, NoAnswer, NotFound, UsageError
 from deployer.model.endpoints import Endpoint
 from deployer.pythonanywhere import answers
 from deployer.pythonanywhere.answers import JsonObject
-from deployer.pythonanywhere.body import Body, json_body, upload
+from deployer.pythonanywhere.body import Body, Content, json_body, upload
 from deployer.pythonanywhere.call import Call
 from deployer.pythonanywhere.endpoints import checked, file_address, query_address
 from deployer.pythonanywhere.family import Family, as_object
@@ -43,7 +43,7 @@ class Files(Family):
         """
         return self._transport.stream(self._path_call("GET", path), _check_file)
 
-    def write(self, path: str, content: bytes | IO[bytes], size: int | None = None) -> bool:
+    def write(self, path: str, content: bytes | Content, size: int | None = None) -> bool:
         """Create or replace; parent folders are made. True when the file is new.
 
         An open file must be seekable and `size` bytes long from where it stands; it is never in memory as a

@@ -7,7 +7,7 @@ only then `current` is pointed at it. Whatever goes wrong on the way is written 
 that was live is served as before: nothing that is half there, or broken, takes its place.
 
     <target>/releases/<id>    one directory for each release, never changed afterwards; beside it the path of
-                              its WSGI file
+                              its WSGI file, and how much it holds
     <target>/current          a link to the one that is live
     <target>/shared           what the site itself writes, linked into each release
     <record>/manifest.json    what is wanted, written by the deployer
@@ -40,6 +40,7 @@ SHARED = TARGET + "/shared"
 INCOMING = RECORD + "/incoming"
 PATIENCE_S = 8.0  # for the platform's storage to show what was uploaded; a reload has 20 s in all
 RECORD_PATIENCE_S = 2.0  # for a record that is just being written
+CLEARING_S = 3.0  # for removing what the site was before its releases; the next start goes on with the rest
 STALE_S = 900.0  # what nobody has touched for so long is a build that was cut off
 PIECE = 1 << 20
 LIST = "release.json"  # in the first archive: what the release consists of
@@ -74,14 +75,20 @@ def read_record():
 
 
 def order_of(record):
-    """What shall be served: by a deployment that is under way, else as was recorded last; None: not said."""
-    for part in (record.get("pending"), record) if record else ():
-        if part and part.get("release"):
-            order = part["release"]
-            if not is_id(order.get("id")):
-                raise Unfit("order", "the record names no release that could be one: %r" % (order.get("id"),))
-            return order
-    return None
+    """What shall be served: by a deployment that is under way, else as was recorded last; None: not said.
+
+    A deployment that has commands of the site's to run first holds its order back until they have been run.
+    """
+    orders = [part.get("release") for part in ((record or {}).get("pending"), record) if part]
+    orders = [checked_order(each) for each in orders if each]
+    served = [each for each in orders if not each.get("held")]
+    return (served or orders or [None])[0]
+
+
+def checked_order(order):
+    if not is_id(order.get("id")):
+        raise Unfit("order", "the record names no release that could be one: %r" % (order.get("id"),))
+    return order
 
 
 def is_id(text):
@@ -114,10 +121,11 @@ def build(order):
         work = "%s/.building-%s-%d-%d" % (RELEASES, order["id"], os.getpid(), time.time() * 1000)
         os.mkdir(work)
         try:
-            fill(work, wanted, archives, order.get("base"))
+            size = fill(work, wanted, archives, order.get("base"))
             share(work, order["id"], wanted["shared"])
             os.chmod(work, 0o755)
-            remember_wsgi(order["id"], order["wsgi"])
+            remember(order["id"], "about", json.dumps(size))
+            remember(order["id"], "wsgi", order["wsgi"])
             os.rename(work, place_of(order["id"]))
         except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY) or not os.path.isdir(place_of(order["id"])):
@@ -129,17 +137,26 @@ def build(order):
             archive.close()
 
 
-def remember_wsgi(release, wsgi):
+def remember(release, what, text):
     """Beside the release: to serve it again must not depend on a record, which may be half written then."""
-    scratch = "%s/.wsgi-%s-%d" % (RELEASES, release, os.getpid())
+    scratch = "%s/.%s-%s-%d" % (RELEASES, what, release, os.getpid())
     with open(scratch, "w", encoding="utf-8") as file:
-        file.write(wsgi)
-    os.rename(scratch, place_of(release) + ".wsgi")
+        file.write(text)
+    os.rename(scratch, "%s.%s" % (place_of(release), what))
 
 
 def remembered_wsgi(release):
     with open(place_of(release) + ".wsgi", encoding="utf-8") as file:
-        return checked_path(file.read())
+        return checked_wsgi(file.read())
+
+
+def size_of(release):
+    """What was counted when it was built; None where nothing was."""
+    try:
+        with open(place_of(release) + ".about", encoding="utf-8") as file:
+            return json.load(file)
+    except (IOError, ValueError):
+        return None
 
 
 def wait_for_archives(wanted):
@@ -186,7 +203,10 @@ def read_list(archives):
 
 
 def fill(work, wanted, archives, base):
-    """Write every file and link of the list below `work`."""
+    """Write every file and link of the list below `work`. Returns how much that is, and how much of it is new:
+    what is a hard link takes no room of its own.
+    """
+    size = {"at": time.time(), "files": len(wanted["files"]), "bytes": 0, "adds": 0}
     members = {}
     for archive in archives:
         for name in archive.namelist():
@@ -201,11 +221,15 @@ def fill(work, wanted, archives, base):
             reuse("%s/%s" % (place_of(base), checked_path(source or path)), digest, mode, place)
         else:
             raise Unfit("damaged", "%s is neither in the archive nor in a release before" % path)
+        about = os.lstat(place)
+        size["bytes"] += about.st_size
+        size["adds"] += about.st_size if about.st_nlink == 1 else 0
     for path, goal in wanted["links"]:  # last, so that no file is ever written through one
         leads = os.path.normpath(os.path.join(os.path.dirname(path), goal))
         if os.path.isabs(goal) or leads == ".." or leads.startswith("../"):
             raise Unfit("damaged", "%s would be a link to %s, outside of the release" % (path, goal))
         os.symlink(goal, place_below(work, path, made))
+    return size
 
 
 def place_below(work, path, made):
@@ -222,6 +246,11 @@ def checked_path(path):
     if any(part in ("", ".", "..") for part in parts):
         raise Unfit("damaged", "the list names %r, which is no path within a release" % (path,))
     return path
+
+
+def checked_wsgi(path):
+    """Empty for a site that has no application."""
+    return path if path == "" else checked_path(path)
 
 
 def checked_name(name):
@@ -313,6 +342,8 @@ def link_to(kept, place, final):
 
 def hand_over(directory, wsgi):
     """Import the application's own WSGI file. Whatever it raises leaves this process as it was before."""
+    if not wsgi:
+        return nothing_here
     path = "%s/%s" % (directory, wsgi)
     modules, search, environment = set(sys.modules), list(sys.path), dict(os.environ)
     try:
@@ -337,6 +368,12 @@ def hand_over(directory, wsgi):
         raise
 
 
+def nothing_here(environ, start_response):
+    """The application of a site that has none: the platform serves its files, and asks for what is not there."""
+    start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
+    return [b"There is no such page here.\n"]
+
+
 def point_current_at(release):
     """One rename: whoever follows the link finds the old release or the new one."""
     link = "%s/.current-%d" % (TARGET, os.getpid())
@@ -346,22 +383,27 @@ def point_current_at(release):
     os.rename(link, CURRENT)
 
 
-def tidy(order):
-    """Remove releases that nobody will go back to, archives that are unpacked, builds that were cut off."""
-    kept = set(order.get("kept") or ()) | {order["id"], live_release()}
+def tidy(order, ordered):
+    """Remove releases that nobody will go back to, archives that are unpacked, builds that were cut off.
+
+    `ordered` may be a release that is built and not served yet.
+    """
+    kept = set(order.get("kept") or ()) | {order["id"], (ordered or order)["id"], live_release()}
     now = time.time()
     for name in os.listdir(RELEASES):
         path = place_of(name)
         if name.startswith("."):
             gone = now - os.lstat(path).st_mtime > STALE_S
         else:
-            gone = is_id(name) and order.get("kept") is not None and name not in kept
+            ours = is_id(name) and os.path.exists(path + ".wsgi")
+            gone = ours and order.get("kept") is not None and name not in kept
         if gone:
             doomed = path if name.startswith(".") else "%s/.gone-%s-%d" % (RELEASES, name, os.getpid())
             if doomed != path:
                 os.rename(path, doomed)  # it goes at once, however long the rest takes
-                if os.path.exists(path + ".wsgi"):
-                    os.unlink(path + ".wsgi")
+                for beside in (path + ".wsgi", path + ".about"):
+                    if os.path.exists(beside):
+                        os.unlink(beside)
             if os.path.isdir(doomed):
                 shutil.rmtree(doomed, ignore_errors=True)
             else:
@@ -374,13 +416,70 @@ def tidy(order):
             os.unlink(INCOMING + "/" + name)
 
 
-def report(serving, order, error=None):
+def clear_flat(record):
+    """Remove the files that the site was before its releases, once another release follows one that was live.
+
+    Only what is as it was recorded, and never through a link: what is shared is reached through one. Then the
+    bytecode of what went, and the folders that this leaves empty. Returns how many files are still to be looked
+    at, and the names of those that were changed, which stay; None where nothing is to be removed.
+    """
+    flat = record.get("flat")
+    ordered = (record.get("pending") or {}).get("release")
+    if not flat or not record.get("release") or not ordered or ordered.get("held"):
+        return None
+    last, root = time.time() + CLEARING_S, os.path.realpath(TARGET)
+    left, changed, cleared = len(flat), [], {}
+    for path in sorted(flat):
+        if time.time() > last:
+            break
+        left -= 1
+        folder, name = os.path.split("%s/%s" % (root, checked_path(path)))
+        if os.path.realpath(folder) != folder or folder.startswith(RELEASES + "/"):
+            continue
+        try:
+            size = os.lstat(folder + "/" + name).st_size
+            if os.path.islink(folder + "/" + name):
+                continue
+            with open(folder + "/" + name, "rb") as file:
+                same = copy(file, None, size, flat[path][0]) == flat[path][0]
+            if same:
+                os.unlink(folder + "/" + name)
+                cleared.setdefault(folder, set()).add(name)
+            else:
+                changed.append(path)
+        except OSError:  # gone already, or a folder now
+            cleared.setdefault(folder, set())
+    for folder in sorted(cleared, key=len, reverse=True):
+        remove_bytecode(folder + "/__pycache__", cleared[folder])
+        while folder != root and remove_empty(folder):
+            folder = os.path.dirname(folder)
+    return {"left": left, "changed": changed}
+
+
+def remove_bytecode(folder, sources):
+    try:
+        for name in os.listdir(folder):
+            if name.endswith(".pyc") and name.split(".")[0] + ".py" in sources:
+                os.unlink(folder + "/" + name)
+    except OSError:
+        return
+    remove_empty(folder)
+
+
+def remove_empty(folder):
+    """Whether it was empty, and is gone."""
+    try:
+        os.rmdir(folder)
+    except OSError:
+        return False
+    return True
+
+
+def report(serving, order, error=None, flat=None):
     """What came of it, for the deployer to read. A disk that is full must not keep the site from working."""
     about = {"release": serving, "pid": os.getpid(), "at": time.time(), "python": sys.version.split()[0]}
     if error is not None:
-        kind = error.kind if isinstance(error, Unfit) else "disk-full" if is_full(error) else "import"
-        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        about["error"] = {"kind": kind, "text": str(error) or type(error).__name__, "traceback": text[-4000:]}
+        about["error"] = described(error)
     path = RECORD + "/report.json"
     try:
         try:
@@ -395,7 +494,8 @@ def report(serving, order, error=None):
             "deployment": order.get("deployment") if order else None,
             "wanted": order["id"] if order else None,
             "current": live_release(),
-            "releases": sorted(name for name in os.listdir(RELEASES) if is_id(name)),
+            "releases": {name: size_of(name) for name in sorted(os.listdir(RELEASES)) if is_id(name)},
+            "flat": flat,
             "workers": workers[-15:] + [about],
         }
         scratch = "%s.%d" % (path, os.getpid())
@@ -406,12 +506,17 @@ def report(serving, order, error=None):
         pass
 
 
+def described(error):
+    kind = error.kind if isinstance(error, Unfit) else "disk-full" if is_full(error) else "import"
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return {"kind": kind, "text": str(error) or type(error).__name__, "traceback": text[-4000:]}
+
+
 def is_full(error):
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def serve_wanted(order, before):
-    """The application of the wanted release, built where it is missing. Raises whatever is wrong with it."""
+def build_where_missing(order):
     if not os.path.isdir(place_of(order["id"])):
         try:
             build(order)
@@ -419,7 +524,14 @@ def serve_wanted(order, before):
             if is_full(error):
                 raise
             raise Unfit("storage", str(error))
-    application = hand_over(place_of(order["id"]), checked_path(order["wsgi"]))
+
+
+def serve_wanted(order, before):
+    """The application of the wanted release, built where it is missing. Raises whatever is wrong with it."""
+    if order.get("held"):
+        raise Unfit("held", "it waits for commands that are to be run first")
+    build_where_missing(order)
+    application = hand_over(place_of(order["id"]), checked_wsgi(order["wsgi"]))
     if order["id"] != before:
         point_current_at(order["id"])
     return application
@@ -434,12 +546,15 @@ def serve_live(order, before, error):
     raise error
 
 
-def telling(application, serving, order):
+def telling(application, serving, order, flat=None):
     """The application, which also tells the deployer which release answers, at an address nobody can guess."""
     probe = order.get("probe") if order else None
     if not probe:
         return application
-    body = json.dumps({"release": serving, "pid": os.getpid()}).encode("ascii")
+    said = {"release": serving, "pid": os.getpid()}
+    if flat is not None:
+        said["flat"] = {"left": flat["left"], "changed": len(flat["changed"])}
+    body = json.dumps(said).encode("ascii")
 
     def respond(environ, start_response):
         if environ.get("PATH_INFO") != probe:
@@ -453,9 +568,10 @@ def telling(application, serving, order):
 
 def serve():
     """Decide, import, report. Raises what the application raised, where there is nothing else to serve."""
-    before, order = live_release(), None
+    before, record, order, flat = live_release(), None, None, None
     try:
-        order = order_of(read_record())
+        record = read_record()
+        order = order_of(record)
         if order is None:
             raise Unfit("order", "nothing is recorded that could be served")
         application, serving = serve_wanted(order, before), order["id"]
@@ -467,11 +583,43 @@ def serve():
             report(before, order, error)
         return telling(application, serving, order)
     try:
-        tidy(order)
-    except OSError as error:
+        tidy(order, (record.get("pending") or {}).get("release"))
+        flat = clear_flat(record)
+    except (OSError, Unfit) as error:
         print("deployer: tidying up: %s" % error, file=sys.stderr)
-    report(serving, order)
-    return telling(application, serving, order)
+    report(serving, order, flat=flat)
+    return telling(application, serving, order, flat)
 
 
-application = serve()
+def build_alone(release):
+    """`python3 <this file> build <id>`: what a site's commands need that are run before it is served.
+
+    Builds what is ordered, and switches nothing. Prints what came of it; the exit status is 1 where nothing did.
+    """
+    try:
+        build_where_missing(wait_for_order(release))
+    except Exception as error:
+        print(json.dumps({"release": release, "error": described(error)}))
+        return 1
+    print(json.dumps({"release": release}))
+    return 0
+
+
+def wait_for_order(release):
+    """As for archives: the platform's storage may show this process a record from before."""
+    last = time.time() + PATIENCE_S
+    while True:
+        order = ((read_record() or {}).get("pending") or {}).get("release")
+        if order and checked_order(order)["id"] == release:
+            return order
+        if time.time() > last:
+            raise Unfit("order", "the record does not order %s" % release)
+        time.sleep(0.1)
+
+
+if __name__ != "__main__":
+    application = serve()
+elif sys.argv[1:2] == ["build"] and len(sys.argv) == 3:
+    sys.exit(build_alone(sys.argv[2]))
+else:
+    sys.exit("usage: %s build <release>" % sys.argv[0])

@@ -129,8 +129,8 @@ class Control:
         account = self._account
         return _indented({"rotated": await account.threads.run(account.log_rotation.rotate)})
 
-    async def _describe(self, request: Request) -> Response:  # noqa: ARG002 - as every handler here
-        return _indented(openapi.describe(self._account))
+    async def _describe(self, request: Request) -> Response:
+        return _indented(openapi.describe(self._account, str(request.base_url).rstrip("/")))
 
     async def _show_clock(self, request: Request) -> Response:  # noqa: ARG002 - as every handler here
         return _indented({"now": self._account.clock.now().isoformat(timespec="seconds")})

@@ -16,7 +16,8 @@ BINARY = "application/octet-stream"
 HTML = "text/html"
 
 
-def describe(account: Account) -> dict[str, Any]:
+def describe(account: Account, server: str) -> dict[str, Any]:
+    """`server` is the address at which the API is asked."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -24,7 +25,7 @@ def describe(account: Account) -> dict[str, Any]:
             "version": "0",
             "description": "What a sandbox takes and answers as its switches stand; not the platform's word.",
         },
-        "servers": [{"url": account.https_url}],
+        "servers": [{"url": server}],
         "security": [{"token": []}],
         "paths": {
             f"/api/{each.version}/user/{{user}}/{each.name}": _path(account, each) for each in ENDPOINTS

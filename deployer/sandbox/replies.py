@@ -32,7 +32,8 @@ def reply(body: Any, status: int = 200, *, media_type: str = "application/json")
     What UTF-8 cannot say, such as a file's name in another encoding, shows as U+FFFD.
     """
     text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
-    return Response(SURROGATE.sub("\ufffd", text).encode(), status, media_type=media_type)
+    body = SURROGATE.sub("\ufffd", text).encode()
+    return Response(body, status, {"content-type": media_type})  # no charset, which `text/...` would get else
 
 
 def refusal(status: int, body: Any, *, headers: Mapping[str, str] | None = None) -> RefusalError:

@@ -137,6 +137,7 @@ class Sites:
                 for each in self._store.all(HEADER, owner=owner_of(webapp))
             ),
             headers_reach=switches.static_headers_reach,
+            static_while_reloading=switches.static_while_reloading,
             login=login if body["password_protection_enabled"] else None,
             disabled=None if is_enabled(webapp) else switches.disabled_site,
         )

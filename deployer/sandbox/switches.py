@@ -131,6 +131,10 @@ class Switches:
         "Does uploading the WSGI file reload the site by itself? Touching it does (help page ReloadWebApp).",
     )
     wsgi_upload_delay_s: float = _open(2.0, "Seconds between that upload and the reload it causes.")
+    static_while_reloading: Literal["redirected", "served"] = _open(
+        "redirected",
+        "While a site reloads its visitors get a 302 (help page ReloadWebApp): for static files as well?",
+    )
     slow_reload: Literal["500", "502", "504", "hang"] = _open(
         "500", "What a reload answers when the site's first answer takes longer than the limit."
     )

@@ -18,7 +18,15 @@ from deployer.config.site_file import (
     TaskTable,
 )
 from deployer.errors import ConfigError, Refused
-from deployer.model.site import FileRules, HealthCheck, MaxDelete, ScheduledTask, Site, StaticMapping
+from deployer.model.site import (
+    FileRules,
+    HealthCheck,
+    Hook,
+    MaxDelete,
+    ScheduledTask,
+    Site,
+    StaticMapping,
+)
 
 PLATFORM = "https://www.pythonanywhere.com"
 EXAMPLE = Path(__file__).parents[2] / "config" / "pythonanywhere.toml"
@@ -115,8 +123,8 @@ PROBLEMS = [
     (
         "[qqq]",
         (
-            "qqq (line 1): unknown key; known here are always_on, app, files, health, static, static_header,"
-            " task"
+            "qqq (line 1): unknown key; known here are always_on, app, files, health, hook, static, "
+            "static_header, task"
         ),
     ),
     (
@@ -331,3 +339,47 @@ def test_whatever_toml_can_say_is_a_site_or_a_known_error(
 def test_whatever_bytes_there_are_no_other_error_leaves(data: bytes) -> None:
     with suppress(ConfigError, Refused):
         load_site(data, "x", username="alice", host=PLATFORM)
+
+
+def test_hooks_are_resolved_with_their_defaults() -> None:
+    text = """
+[[hook]]
+at = "before_reload"
+command = "python manage.py migrate"
+[[hook]]
+at = "after_live"
+command = "warm"
+when = ["changed:requirements.txt", "changed:*/migrations/"]
+timeout = "30m"
+via = "task"
+"""
+    first, second = load(text).hooks
+    assert first == Hook(at="before_reload", command="python manage.py migrate")
+    assert second == Hook(
+        at="after_live",
+        command="warm",
+        changed=("requirements.txt", "*/migrations/"),
+        timeout_s=1800.0,
+        via="task",
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('when = "requirements.txt"', 'must be "changed:" and a pattern of paths, as in when = '),
+        ('when = "changed:"', 'must be "changed:" and a pattern of paths'),
+        ("when = []", "must be a condition in quotes, as in when = "),
+        ("when = true", "must be a condition in quotes"),
+        ('when = "changed:!"', "is not a gitignore pattern"),
+        ('at = "now"', """must be "before_reload" or "after_live", not "now\""""),
+        ('via = "ssh"', 'must be "auto", "console" or "task", not "ssh"'),
+    ],
+)
+def test_a_bad_hook_is_told_what_to_write(line: str, words: str) -> None:
+    at = "" if line.startswith("at") else 'at = "after_live"\n'
+    with pytest.raises(ConfigError) as caught:
+        load(f'[[hook]]\ncommand = "x"\n{at}{line}\n')
+    (problem,) = caught.value.problems
+    assert problem.startswith("hook")
+    assert words in problem

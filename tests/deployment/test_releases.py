@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from deployer.errors import NeedsPerson, RolledBack
+from deployer.errors import ApiError, NeedsPerson, RolledBack
+from deployer.model.overrides import Overrides
 from deployer.model.site import FileRules, ReleaseRules, WebAppSettings
 from tests.deployment.stage import Stage, stage
 
@@ -177,3 +178,19 @@ def test_verify_and_heal_see_to_the_release_that_is_live(site: Stage) -> None:
     with site.work() as work:
         found = verify(work, sample=None)
     assert "static/a" in str(found)
+
+
+def test_a_domain_that_is_served_in_another_way_is_told_when_its_creation_is_refused(site: Stage) -> None:
+    """Whoever asks for the plan is told before anything is sent."""
+    commit(site, "one")
+    with site.work() as work:
+        work.api.websites.create(site.site.domain, command="true")
+    told = r"is a website \(not ours\), and a web app is wanted.*pass --overwrite"
+
+    assert "is a website (not ours)" in str(site.plan().plan.refusals)
+    with pytest.raises(ApiError, match=told) as refused:
+        site.sync()
+    assert "Nothing of the plan was carried out." in refused.value.left
+
+    site.sync(overrides=Overrides(overwrite=True))
+    assert page(site) == "200 one one"

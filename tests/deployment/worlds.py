@@ -28,6 +28,7 @@ OTHER_ANSWERS: tuple[dict[str, Any], ...] = (
     {"domain_case": "lowered"},
     {"webapp_put_requires": "everything"},
     {"wsgi_upload": "nothing"},
+    {"static_while_reloading": "served"},
     {"slow_reload": "502"},
     {"cname": "missing"},
     {"static_duplicates": "refused"},

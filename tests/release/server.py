@@ -164,3 +164,15 @@ class WorkerFailed(Exception):
 
 def names_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
+
+
+def tree(folder: Path) -> dict[str, tuple[str, bytes | str]]:
+    """Path -> permissions and content, or `link` and where it leads."""
+    found: dict[str, tuple[str, bytes | str]] = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_symlink():
+            found[name] = ("link", str(path.readlink()))
+        elif path.is_file():
+            found[name] = (f"{path.stat().st_mode & 0o7777:o}", path.read_bytes())
+    return found

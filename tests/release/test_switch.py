@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deployer.sandbox.hosting import Interpreters
-from tests.release.server import DRIVER, Server, WorkerFailed, names_in, version
+from tests.release.server import DRIVER, Server, WorkerFailed, names_in, tree, version
 
 PYTHONS = {f"{each.minor[0]}.{each.minor[1]}": each.executable for each in Interpreters().all()}
 """In the order of their versions."""
@@ -30,18 +30,6 @@ def live(server: Server) -> Server:
     assert server.page() == "one one"
     server.confirm()
     return server
-
-
-def tree(folder: Path) -> dict[str, tuple[str, bytes | str]]:
-    """Path -> permissions and content, or `link` and where it leads."""
-    found: dict[str, tuple[str, bytes | str]] = {}
-    for path in sorted(folder.rglob("*")):
-        name = str(path.relative_to(folder))
-        if path.is_symlink():
-            found[name] = ("link", str(path.readlink()))
-        elif path.is_file():
-            found[name] = (f"{path.stat().st_mode & 0o7777:o}", path.read_bytes())
-    return found
 
 
 @pytest.mark.parametrize("minor", list(PYTHONS))

@@ -9,11 +9,10 @@ from deployer.sandbox import Effect, Fault
 from tests.remote.place import HOME, Place, place
 
 PROGRAM = f"echo out; echo err >&2; echo once >> {HOME}/log; exit 7"
-LOST = [
-    Effect(kind="cut", when="before"),
-    Effect(kind="cut", when="after"),
-    Effect(kind="status", status=503, when="after"),
-]
+BEFORE = Effect(kind="cut", when="before")
+AFTER = Effect(kind="cut", when="after")
+FAULT = Effect(kind="status", status=503, when="after")
+LOST = [AFTER, pytest.param(BEFORE, marks=pytest.mark.slow), pytest.param(FAULT, marks=pytest.mark.slow)]
 
 
 @pytest.fixture
@@ -81,6 +80,7 @@ def test_a_429_is_waited_for(there: Place, via: str) -> None:
         run_with(there, Fault(effect=throttled, number=number), via)
 
 
+@pytest.mark.slow
 def test_within_the_platforms_limit_nothing_is_lost(tmp_path: Path) -> None:
     """A command that says a little all the time, and a platform whose minute is three seconds."""
     with place(tmp_path, rate_limit="pattern", rate_limit_window_s=3.0) as there:

@@ -31,7 +31,7 @@ def test_ten_megabytes_and_the_exit_status_come_through(due: Place) -> None:
 
 def test_the_minute_is_that_of_the_servers_clock(there: Place) -> None:
     there.sandbox.clock.advance(timedelta(hours=5, minutes=17).total_seconds())
-    seen = []
+    seen: list[timedelta] = []
 
     def look(_: str) -> None:
         (task,) = there.api.schedule.list()
@@ -48,7 +48,7 @@ def test_the_minute_is_that_of_the_servers_clock(there: Place) -> None:
 
 def test_a_task_that_was_not_run_gets_another_minute(due: Place) -> None:
     """As when the platform's scheduler was busy, or restarted."""
-    missed = []
+    missed: list[str] = []
 
     def miss_the_first(note: str) -> None:
         if not missed:

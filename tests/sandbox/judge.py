@@ -60,7 +60,7 @@ class Judge:
             raise
 
     def get(self, place: str) -> Any:
-        """What a list shows; `{domain}` is the account's own. Raises AssertionError for another shape or status."""
+        """What a list shows; `{domain}` is the account's own. Raises AssertionError where it does not."""
         target = place.format(user=self.sandbox.user, domain=OWN)
         sent = Sent("GET", target, place, {}, None)
         answer = self.fetch(sent.method, sent.target)
@@ -118,6 +118,7 @@ class Judge:
 
     def _check_refusal(self, sent: Sent, answer: Answer) -> None:
         assert answer.status < 500 or answer.status in self._failures(sent)
+        assert b"The sandbox itself failed" not in answer.body
         if sent.method == "HEAD":
             assert answer.body == b""
             return
@@ -129,6 +130,8 @@ class Judge:
         assert answer.kind == "application/json"
         body = _decoded(answer)
         self._refusal.validate(body)
+        if not {"detail", "error", "error_message", "message"} & set(body):
+            assert set(body) <= self._names(sent)
         match answer.status:
             case 401:
                 assert answer.headers["www-authenticate"] == "Token"
@@ -143,6 +146,13 @@ class Judge:
                 assert text
                 assert answer.headers.get("retry-after") == (text[1] if has_header else None)
 
+    def _names(self, sent: Sent) -> set[str]:
+        """Which fields an error can be about."""
+        operation = self._operation(sent) or {}
+        bodies = operation.get("requestBody", {}).get("content", {}).values()
+        asked = {each["name"] for each in operation.get("parameters", [])}
+        return asked.union({"non_field_errors"}, *(each["schema"]["properties"] for each in bodies))
+
     def _failures(self, sent: Sent) -> set[int]:
         """What may be answered from 500 on: by the contract, or because a switch says so."""
         switches = self.sandbox.switches
@@ -156,7 +166,7 @@ class Judge:
         known = self.description["paths"][place]
         methods = {method.upper() for method in known if method != "parameters"}
         heads = {"HEAD"} if "GET" in methods else set()
-        assert set(answer.headers["allow"].split(", ")) == methods | heads | {"OPTIONS"}
+        assert set(answer.headers.get("allow", "").split(", ")) == methods | heads | {"OPTIONS"}
 
     def _operation(self, sent: Sent) -> Mapping[str, Any] | None:
         if sent.place is None:

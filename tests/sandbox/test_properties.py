@@ -155,6 +155,14 @@ def test_every_operation_answers_as_documented(judge: Judge, place: str, method:
     assert judge.get("/api/v0/user/{user}/cpu/")
 
 
+def test_a_name_that_no_disk_could_hold_is_a_directory_that_is_not_there(api: Client) -> None:
+    api.create_webapp(OWN)
+    api.sandbox.switch(webapp_paths="must-exist")
+    path = f"/home/alice/{'x' * 256}"
+    response = api.patch(f"webapps/{OWN}/", data={"source_directory": path})
+    assert (response.status_code, response.json()) == (400, {"source_directory": [f"{path} does not exist"]})
+
+
 @steady(6)
 @given(data=st.data(), switches=switch_settings())
 def test_sequences_under_any_switches_leave_a_healthy_account(

@@ -69,7 +69,7 @@ class Pa:
                 stdout=output,
                 keep=[str(PROGRAMS.parent), str(self._sandbox.ca_file)],
             )
-            status = running.wait(90)
+            status = running.wait(240)
         assert status == 0, printed.read_text()
         return Said(printed.read_text())
 

@@ -32,7 +32,7 @@ def pa(api: Client, tmp_path: Path) -> Pa:
 
 @pytest.fixture
 def core(pa: Pa, monkeypatch: pytest.MonkeyPatch) -> Core:
-    """Imports a module of pythonanywhere-core, which asks the environment for the host when it is imported."""
+    """Imports a module of pythonanywhere-core, which reads the environment when it is imported."""
     for name, value in pa.environment.items():
         monkeypatch.setenv(name, value)
     for name in [each for each in sys.modules if each.startswith("pythonanywhere_core")]:

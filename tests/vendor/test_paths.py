@@ -89,10 +89,10 @@ def test_share_and_unshare_a_file(api: Client, pa: Pa) -> None:
     link = pa("path share", path, "--porcelain").output.strip()
     assert f"{path} is shared at {link}" in pa("path share", path, "--check")
     assert f"{path} was already shared at {link}" in pa("path share", path)
-    shared = requests.get(link, verify=api.sandbox.ca_file, timeout=10)
+    shared = requests.get(link, verify=str(api.sandbox.ca_file), timeout=10)
     assert shared.content == real(api, path).read_bytes()
     assert f"{path} is no longer shared!" in pa("path unshare", path)
-    assert requests.get(link, verify=api.sandbox.ca_file, timeout=10).status_code == 404
+    assert requests.get(link, verify=str(api.sandbox.ca_file), timeout=10).status_code == 404
     assert f"{path} is not being shared, no need to stop sharing..." in pa("path unshare", path)
 
 

@@ -17,6 +17,8 @@ from tests.vendor import wheels
 from tests.vendor.clients import PROGRAMS, Pa
 from tests.vendor.conftest import PYTHON
 
+pytestmark = pytest.mark.timeout(300)  # a dozen Pythons are started one after another, and pip installs
+
 HOME = "/home/alice"
 ENVIRONMENTS = f"{HOME}/.virtualenvs"
 QUIET_PIP = {

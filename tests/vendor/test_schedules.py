@@ -96,7 +96,7 @@ def test_get_shows_the_specs(api: Client, pa: Pa, command: str) -> None:
         assert line in said
     assert pa(command, str(number), "--logfile", "--no-spec").output == f"{log}\n"
     assert "<hour>: 4" in pa(command, str(number), "--hour", "--snakesay")
-    assert f'Could not get task with id 99. Got result <Response [404]>: {{"detail":"Not found."}}' in pa(
+    assert 'Could not get task with id 99. Got result <Response [404]>: {"detail":"Not found."}' in pa(
         command, "99", status=1
     )
 

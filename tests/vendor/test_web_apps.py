@@ -135,7 +135,7 @@ def test_delete_all_logs_of_the_site_and_no_others(api: Client, pa: Pa) -> None:
 
 
 def test_delete_the_logs_of_one_rotation(api: Client, pa: Pa) -> None:
-    """One kind alone is not to be had from `pa`: it asks for `<domain>.LogType.error.log` since Python 3.11."""
+    """Of all kinds: for one alone `pa` asks for `<domain>.LogType.error.log`, since Python 3.11."""
     for path in (*LOGS, *(f"{each}.1" for each in LOGS)):
         api.upload(path)
     said = pa("webapp delete-logs", "--domain", DOMAIN, "--log-index", "1")

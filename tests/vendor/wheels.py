@@ -18,5 +18,5 @@ def pack(distribution: str, folder: Path) -> None:
         for line in lines:
             path = line.removesuffix(",,")
             if not path.endswith(("/RECORD", "/INSTALLER")):
-                wheel.write(installed.locate_file(path), path)
+                wheel.write(str(installed.locate_file(path)), path)
         wheel.writestr(f"{name}.dist-info/RECORD", "\n".join(lines))

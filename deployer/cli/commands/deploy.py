@@ -126,7 +126,8 @@ def rollback(
         str | None,
         typer.Argument(
             metavar="[ID]",
-            help="A deployment (its beginning will do) or a commit. Default: what was live before.",
+            help="A deployment or release (its beginning will do) or a commit. "
+            "Default: what was live before.",
             show_default=False,
         ),
     ] = None,
@@ -134,6 +135,7 @@ def rollback(
     repo: Repo = None,
     config: Config = None,
     site: SiteName = None,
+    force: Annotated[bool, typer.Option("--force", help="Also to a release that failed.")] = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -145,7 +147,7 @@ def rollback(
     with workplace(
         repo=repo, config=config, site=site, rev=None, as_json=as_json, verbose=verbose, narrates=True
     ) as place:
-        outcome = put_back(place.work, to)
+        outcome = put_back(place.work, to, force=force)
         if not as_json:
             commit = place.work.repository.resolve(outcome.deployment.commit)
             made = sum(place.work.api.requests.values())

@@ -9,7 +9,14 @@ from deployer.planning.settings.facts import InDoubt, LiveSettings, SettingsPlan
 from deployer.planning.settings.headers import HEADERS
 from deployer.planning.settings.listed import Listed
 from deployer.planning.settings.mappings import MAPPINGS
-from deployer.planning.settings.plan import LISTS, claim_created, in_doubt, is_enabled, plan_settings
+from deployer.planning.settings.plan import (
+    LISTS,
+    claim_created,
+    in_doubt,
+    is_enabled,
+    other_kind,
+    plan_settings,
+)
 from deployer.planning.settings.tasks import TASKS, when
 from deployer.planning.settings.webapp import DEFAULT_PYTHON, setting_changes, wants_password
 
@@ -27,6 +34,7 @@ __all__ = [
     "claim_created",
     "in_doubt",
     "is_enabled",
+    "other_kind",
     "plan_settings",
     "restarts",
     "setting_changes",

@@ -132,13 +132,17 @@ def _other_kind(
 ) -> Iterator[str]:
     if not live.other_kind or overwrite:
         return
+    ours = (applied.command if site.command is None else applied.webapp) is not None
+    if not (ours and move):
+        yield other_kind(site, ours=ours)
+
+
+def other_kind(site: Site, *, ours: bool) -> str:
+    """What is in the way, and how a person has it go. `ours`: we put it there."""
     asgi = site.command is not None
-    ours = (applied.webapp if asgi else applied.command) is not None
-    if ours and move:
-        return
     there, wanted = ("web app", "website that a command serves") if asgi else ("website", "web app")
     whose = "as it was deployed so far" if ours else "not ours"
-    yield (
+    return (
         f"{site.domain} is a {there} ({whose}), and a {wanted} is wanted: the platform serves a domain one "
         f"way only. To have the {there} deleted and the other made in its place, pass --overwrite; its files "
         "stay, its settings are lost. To keep it, correct [app] kind or domain"

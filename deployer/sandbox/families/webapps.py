@@ -119,7 +119,7 @@ def _check_paths(call: Call, values: dict[str, Any]) -> None:
             continue
         try:
             exists = call.account.disk.real(path).is_dir()
-        except OutsideAccountError:
+        except (OutsideAccountError, OSError):  # OSError: a name that no disk could hold
             exists = False
         if not exists:
             errors[name] = [f"{path} does not exist"]

@@ -227,7 +227,7 @@ class AccountCommands:
         try:
             if self.disk.real(wanted).is_dir():
                 return self.enclosure.shown(wanted)
-        except OutsideAccountError:
+        except (OutsideAccountError, OSError):  # OSError: a name that no disk could hold
             pass
         return self.enclosure.shown(self.disk.home)
 

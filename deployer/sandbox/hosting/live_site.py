@@ -109,6 +109,11 @@ class LiveSite:
         """302 to the same address while a reload runs, by the platform's help page ReloadWebApp."""
         if self._settled.is_set():
             return None
+        config = self._workers.config
+        if config.static_while_reloading == "served":
+            static = front.answer(self._hosts.disk, config, request)
+            if static is not None:
+                return static
         self._settled.wait(RELOAD_PAUSE_S)
         return pages.moved(302, request.target)
 

@@ -44,6 +44,7 @@ class SiteConfig:
     wsgi_path: str
     static_headers: tuple[StaticHeader, ...] = ()  # in order of id
     headers_reach: Literal["static-files", "everything"] = "static-files"
+    static_while_reloading: Literal["redirected", "served"] = "redirected"
     login: Login | None = None  # who may see the site; None: everybody
     disabled: int | None = None  # the status of the only page of a disabled site; None: it is enabled
 
