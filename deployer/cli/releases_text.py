@@ -19,12 +19,13 @@ def release_lines(seen: Releases) -> Iterator[str]:
     if seen.under_way is not None:
         yield f"under way: {seen.under_way}, or cut off; `deployer status` tells"
     if _leads_elsewhere(seen):
-        yield f"`current` led to {seen.current} when the site last started: `deployer sync --force` mends that"
+        yield f"`current` led to {seen.current} at the site's last start: `deployer sync --force` mends that"
     yield _way_back(seen)
 
 
 def _about(release: ReleaseSeen, now: datetime) -> str:
-    ago = f"{'failed' if release.failed else 'live first'} {duration((now - release.since).total_seconds())} ago"
+    what = "failed" if release.failed else "live first"
+    ago = f"{what} {duration((now - release.since).total_seconds())} ago"
     if release.on_server is False:
         return f"{ago}; not on the server any more"
     if release.bytes is None or release.files is None:

@@ -1,4 +1,4 @@
-"""What a site needs that shall have releases, and why: asked of [app] with the machine's overrides in place."""
+"""What a site needs that shall have releases, and why. The machine's overrides of [app] are in place."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -39,9 +39,12 @@ def strategy_problems(raw: Mapping[str, Any], given: AppTable | None) -> Iterato
                 "is missing: a release needs the WSGI file of its own that serves it, unless the platform "
                 'serves all of it, with a [[static]] of url = "/"',
             )
-    elif isinstance(wsgi, str) and isinstance(source, str) and source.strip("./"):
-        if not wsgi.startswith(source.strip("/").removeprefix("./") + "/"):
-            yield _of("wsgi", f'must be below source = "{source}": it is imported from the release')
+    elif isinstance(wsgi, str) and isinstance(source, str) and not _is_below(wsgi, source):
+        yield _of("wsgi", f'must be below source = "{source}": it is imported from the release')
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return not folder.strip("./") or path.startswith(folder.strip("/").removeprefix("./") + "/")
 
 
 def _of(key: str, message: str) -> Problem:

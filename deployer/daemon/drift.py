@@ -151,7 +151,9 @@ class _Look:
         return items
 
     def _begun_anew(self, manifest: Manifest, items: Mapping[str, tuple[str, str]]) -> Memory:
-        """After a deployment: what differed still does, unless it was sent again, or is in another release."""
+        """After a deployment: what differed still does, unless it was sent again, or is in another release
+        than the one that is live now.
+        """
         sent = self.work.state.confirmed(manifest.live.deployment) if manifest.live else {}
         left = [item for item in self.memory.content if item.subject in items]
         if manifest.release is not None:

@@ -501,7 +501,7 @@ def _left_flat(work: SiteWork, told: releases.Served) -> Iterator[Note]:
         reason += f"{work.site.record_directory}/report.json names them"
         yield Note(subject=work.site.target, reason=reason)
     elif told.flat_left:
-        reason = f"{told.flat_left} files of the site as it was before its releases go the next time"
+        reason = f"{told.flat_left} files of the site as it was before its releases go next time"
         yield Note(subject=work.site.target, reason=reason)
 
 

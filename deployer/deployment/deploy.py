@@ -61,9 +61,9 @@ def deploy(
 def rollback(work: SiteWork, to: str | None, *, force: bool = False) -> Outcome:
     """Put an earlier commit back; the one that is left is not deployed again by itself.
 
-    `to` is a deployment's or a release's id, or the beginning of one, or a commit; None: what was live before.
-    `force`: also to a release that failed. Raises as `deploy`, and UsageError when there is nothing to go
-    back to.
+    `to` is a deployment's or a release's id, or the beginning of one, or a commit; None: what was live
+    before. `force`: also to a release that failed. Raises as `deploy`, and UsageError when there is nothing
+    to go back to.
     """
     with exclusive(work.state.locks, work.site.domain, doing=f"rollback to {to or 'what was live before'}"):
         record = Record(work.site, work.api)

@@ -29,6 +29,8 @@ PROBE_S = 3.0
 """How long a site that just reloaded may take to tell which release answers, before its report is read."""
 
 
+TELLING = '{"release": '
+"""How the WSGI file's answer at an order's own path begins, whichever release it serves."""
 FAILURES = 3
 """Releases that failed of which the record tells."""
 REPORT_PAUSES_S = (1.0, 2.0, 4.0)
@@ -86,9 +88,17 @@ def order(
         kept=kept(manifest, rules.keep),
         probe=f"/.well-known/deployer/{secrets.token_hex(16)}",
         edition=wanted.edition,
-        former=next((basename(a.copy) for a in plan.actions if isinstance(a, KeepWsgiCopy)), None),
+        former=_former(plan, sent if observation.has_first_release else None),
         held=held,
     )
+
+
+def _former(plan: Plan, sent: ReleaseOrder | None) -> str | None:
+    """What serves the site if its first release does not; `sent` was ordered before and cut off, so that the
+    WSGI file which is there may not be the former one any more.
+    """
+    copies = (basename(action.copy) for action in plan.actions if isinstance(action, KeepWsgiCopy))
+    return sent.former if sent is not None and sent.former is not None else next(copies, None)
 
 
 def kept(manifest: Manifest, most: int) -> tuple[str, ...]:
@@ -121,14 +131,15 @@ def remembered(manifest: Manifest, served: ReleaseOrder, *, failed: str | None) 
 
 def served(work: SiteWork, wanted: ReleaseOrder) -> Served:
     """Ask the site which release answers; where it does not say, read the report that it has written."""
-    problem = "the platform serves all of it by itself"
+    problem, told = "the platform serves all of it by itself", None
     if wanted.wsgi:
-        check = HealthCheck(path=wanted.probe, status=200, contains=f'"{wanted.id}"', timeout_s=PROBE_S)
+        check = HealthCheck(path=wanted.probe, status=200, contains=TELLING, timeout_s=PROBE_S)
         answer = health.wait_until_well(work.site_url, work.host_header, check, work.pause, login=login(work))
-        if answer.well:
+        told = _told(answer.excerpt) if answer.well else None
+        if told is not None and told.get("release") == wanted.id:
             log.info("release_served", release=wanted.id)
-            return _told(answer.excerpt)
-        problem = answer.problem
+            return _cleared(told.get("flat"))
+        problem = answer.problem if told is None else f"{told.get('release') or 'no release'} answers"
     said = _report_on(work, wanted)
     workers = said.get("workers", [])
     error = next((each["error"] for each in reversed(workers) if each.get("error")), None)
@@ -136,20 +147,20 @@ def served(work: SiteWork, wanted: ReleaseOrder) -> Served:
         log.error("release_not_served", release=wanted.id, kind=error["kind"], problem=error["text"])
         text = error["traceback"] if error["kind"] == "import" else error["text"]
         return Served(well=False, kind=error["kind"], text=work.api.masked(text.strip()))
-    if workers:
+    if workers and told is None:
         log.info("release_served", release=wanted.id)
         return _cleared(said.get("flat"))
     log.error("release_not_served", release=wanted.id, kind="silent", problem=problem)
     return Served(well=False, kind="silent", text=f"it has not reported on {wanted.id}: {problem}")
 
 
-def _told(body: str) -> Served:
+def _told(body: str) -> dict[str, Any] | None:
     """By the site itself, at the secret path."""
     try:
-        flat = json.loads(body).get("flat")
-    except (ValueError, AttributeError):
-        flat = None
-    return _cleared(flat)
+        said = json.loads(body)
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) else None
 
 
 def _cleared(flat: object) -> Served:
@@ -164,10 +175,10 @@ def _cleared(flat: object) -> Served:
 
 
 def _report_on(work: SiteWork, wanted: ReleaseOrder) -> dict[str, Any]:
-    """Where the platform answers for the site without asking it, a reload may be over before the site starts."""
+    """Where the platform serves a site without asking it, a reload may be over before the site starts."""
     for pause in (*REPORT_PAUSES_S, 0.0):
         said = report(work)
-        if said.get("deployment") == wanted.deployment:
+        if (said.get("deployment"), said.get("probe")) == (wanted.deployment, wanted.probe):
             return said
         work.pause(pause)
     return {}

@@ -182,8 +182,8 @@ def _moved(facts: Facts) -> Iterator[Note]:
 
 
 def _left_releases(facts: Facts) -> Iterator[Note]:
-    """Nobody knows whether the platform follows links when it deletes a folder, and releases have some to what
-    the site wrote itself.
+    """Nobody knows whether the platform follows links when it deletes a folder, and releases have some that
+    lead to what the site wrote itself.
     """
     target = facts.site.target
     if facts.release is None and facts.manifest.release is not None:

@@ -64,8 +64,8 @@ def write_archives(
                         break
                     _add(archive, digest, sizes[digest], open_content(path))
                     first += 1
-            size = file.tell()
-            yield Archive(name=f"{wanted.id}-{number}.zip", size=size, sha256=_sha256(file), file=file)
+            size, sha256 = file.tell(), _sha256(file)
+            yield Archive(name=f"{wanted.id}-{number}-{sha256[:8]}.zip", size=size, sha256=sha256, file=file)
         number += 1
 
 

@@ -19,8 +19,11 @@ archive chooses where it is written: members are named by their digests, paths c
 is checked before it is used.
 """
 
+import contextlib
 import errno
+import fcntl
 import hashlib
+import importlib.machinery
 import json
 import os
 import shutil
@@ -41,9 +44,11 @@ INCOMING = RECORD + "/incoming"
 PATIENCE_S = 8.0  # for the platform's storage to show what was uploaded; a reload has 20 s in all
 RECORD_PATIENCE_S = 2.0  # for a record that is just being written
 CLEARING_S = 3.0  # for removing what the site was before its releases; the next start goes on with the rest
+TURN_S = 15.0  # for another worker that builds just now
 STALE_S = 900.0  # what nobody has touched for so long is a build that was cut off
 PIECE = 1 << 20
 LIST = "release.json"  # in the first archive: what the release consists of
+MARK = "%d-%s" % (os.getpid(), os.urandom(4).hex())  # in names that no other worker may have
 ID_CHARACTERS = frozenset("0123456789abcdefghijklmnopqrstuvwxyz-")
 
 sys.dont_write_bytecode = True  # a release holds what its commit holds, and nothing else
@@ -61,15 +66,17 @@ class Unfit(Exception):
 
 
 def read_record():
-    """The deployer's record; None when there is none, or none that can be read (it may be half written)."""
+    """The deployer's record; None when there is none that can be read: it may be half written, or hidden by the
+    platform's storage while it is replaced.
+    """
     last = time.time() + RECORD_PATIENCE_S
     while True:
         try:
             with open(RECORD + "/manifest.json", encoding="utf-8") as file:
                 record = json.load(file)
             return record if isinstance(record, dict) else None
-        except (IOError, ValueError) as error:
-            if getattr(error, "errno", None) == errno.ENOENT or time.time() > last:
+        except (IOError, ValueError):
+            if time.time() > last:
                 return None
             time.sleep(0.05)
 
@@ -118,7 +125,7 @@ def build(order):
     archives = wait_for_archives(order.get("archives") or ())
     try:
         wanted = read_list(archives)
-        work = "%s/.building-%s-%d-%d" % (RELEASES, order["id"], os.getpid(), time.time() * 1000)
+        work = "%s/.building-%s-%s" % (RELEASES, order["id"], MARK)
         os.mkdir(work)
         try:
             size = fill(work, wanted, archives, order.get("base"))
@@ -139,7 +146,7 @@ def build(order):
 
 def remember(release, what, text):
     """Beside the release: to serve it again must not depend on a record, which may be half written then."""
-    scratch = "%s/.%s-%s-%d" % (RELEASES, what, release, os.getpid())
+    scratch = "%s/.%s-%s-%s" % (RELEASES, what, release, MARK)
     with open(scratch, "w", encoding="utf-8") as file:
         file.write(text)
     os.rename(scratch, "%s.%s" % (place_of(release), what))
@@ -316,8 +323,8 @@ def share(work, release, paths):
         name = checked_path(path.rstrip("/"))
         kept, flat = "%s/%s" % (SHARED, name), "%s/%s" % (TARGET, name)
         os.makedirs(os.path.dirname(kept), exist_ok=True)
-        if not os.path.lexists(kept) and os.path.exists(flat) and not os.path.islink(flat):
-            os.rename(flat, kept)
+        if os.path.exists(flat) and not os.path.islink(flat):
+            take_over(flat, kept)
         if path.endswith("/"):
             os.makedirs(kept, exist_ok=True)
         if not os.path.lexists(flat):
@@ -327,6 +334,26 @@ def share(work, release, paths):
         if os.path.lexists(place):
             raise Unfit("damaged", "%s is shared, so no commit can ship it" % path)
         link_to(kept, place, "%s/%s" % (place_of(release), name))
+
+
+def take_over(flat, kept):
+    """Once, whoever else may be at it: another worker, or one that was killed in the middle.
+
+    A file has both names before the old one becomes the way to the new one. It is never renamed, since in the
+    wrong moment what is renamed would be that way, over the file itself.
+    """
+    try:
+        if os.path.isdir(flat):
+            if not os.path.lexists(kept):
+                os.rename(flat, kept)
+            return
+        os.link(flat, kept)
+    except OSError:
+        if not os.path.lexists(kept):
+            raise
+    if os.path.samefile(flat, kept):
+        goal = os.path.relpath(kept, os.path.dirname(flat))
+        replace_by_link(goal, flat, "%s.way-%s" % (flat, MARK))
 
 
 def link_to(kept, place, final):
@@ -340,32 +367,44 @@ def link_to(kept, place, final):
 # Handing over
 
 
-def hand_over(directory, wsgi):
-    """Import the application's own WSGI file. Whatever it raises leaves this process as it was before."""
-    if not wsgi:
-        return nothing_here
-    path = "%s/%s" % (directory, wsgi)
-    modules, search, environment = set(sys.modules), list(sys.path), dict(os.environ)
+@contextlib.contextmanager
+def undone_on_failure():
+    """What raises within leaves this process as it was before: no module of one release is met by another.
+
+    But for what was read from binary files: such a module can be there once in a process.
+    """
+    modules, search, environment = dict(sys.modules), list(sys.path), dict(os.environ)
     try:
         before = os.getcwd()
     except OSError:  # it was removed
         before = TARGET
     try:
-        with open(path, "rb") as file:
-            source = file.read()
-        os.chdir(directory)
-        sys.path.insert(0, directory)
-        names = {"__name__": __name__, "__file__": path, "__builtins__": __builtins__}
-        exec(compile(source, path, "exec"), names)
-        return names["application"]
+        yield
     except BaseException:
-        for name in set(sys.modules) - modules:
-            del sys.modules[name]
+        for name, module in list(sys.modules.items()):
+            loader = getattr(module, "__loader__", None)
+            if name not in modules and not isinstance(loader, importlib.machinery.ExtensionFileLoader):
+                del sys.modules[name]
+        sys.modules.update(modules)
         sys.path[:] = search
         os.environ.clear()
         os.environ.update(environment)
         os.chdir(before)
         raise
+
+
+def hand_over(directory, wsgi):
+    """Import the application's own WSGI file. Raises whatever that raises."""
+    if not wsgi:
+        return nothing_here
+    path = "%s/%s" % (directory, wsgi)
+    with open(path, "rb") as file:
+        source = file.read()
+    os.chdir(directory)
+    sys.path.insert(0, directory)
+    names = {"__name__": __name__, "__file__": path, "__builtins__": __builtins__}
+    exec(compile(source, path, "exec"), names)
+    return names["application"]
 
 
 def nothing_here(environ, start_response):
@@ -376,29 +415,37 @@ def nothing_here(environ, start_response):
 
 def point_current_at(release):
     """One rename: whoever follows the link finds the old release or the new one."""
-    link = "%s/.current-%d" % (TARGET, os.getpid())
-    if os.path.lexists(link):
-        os.unlink(link)
-    os.symlink("releases/" + release, link)
-    os.rename(link, CURRENT)
+    replace_by_link("releases/" + release, CURRENT, "%s/.current-%s" % (TARGET, MARK))
+
+
+def replace_by_link(goal, place, scratch):
+    os.symlink(goal, scratch)
+    try:
+        os.rename(scratch, place)
+    except OSError:
+        os.unlink(scratch)
+        raise
 
 
 def tidy(order, ordered):
     """Remove releases that nobody will go back to, archives that are unpacked, builds that were cut off.
 
-    `ordered` may be a release that is built and not served yet.
+    `ordered` may be a release that is built and not served yet. So may any other that is newer than the one
+    that is served, when this process was started with a record from before.
     """
     kept = set(order.get("kept") or ()) | {order["id"], (ordered or order)["id"], live_release()}
-    now = time.time()
+    now, built = time.time(), os.lstat(place_of(order["id"])).st_mtime
     for name in os.listdir(RELEASES):
         path = place_of(name)
-        if name.startswith("."):
-            gone = now - os.lstat(path).st_mtime > STALE_S
-        else:
-            ours = is_id(name) and os.path.exists(path + ".wsgi")
-            gone = ours and order.get("kept") is not None and name not in kept
+        ours = is_id(name) and os.path.exists(path + ".wsgi")
+        if not ours and not name.startswith("."):
+            continue
+        made = os.lstat(path).st_mtime
+        gone = now - made > STALE_S or (ours and made <= built)
+        if ours:
+            gone = gone and order.get("kept") is not None and name not in kept
         if gone:
-            doomed = path if name.startswith(".") else "%s/.gone-%s-%d" % (RELEASES, name, os.getpid())
+            doomed = path if name.startswith(".") else "%s/.gone-%s-%s" % (RELEASES, name, MARK)
             if doomed != path:
                 os.rename(path, doomed)  # it goes at once, however long the rest takes
                 for beside in (path + ".wsgi", path + ".about"):
@@ -487,18 +534,19 @@ def report(serving, order, error=None, flat=None):
                 said = json.load(file)
         except (IOError, ValueError):
             said = {}
-        same = bool(order) and said.get("deployment") == order.get("deployment")
+        about_order = {key: order.get(key) if order else None for key in ("deployment", "probe", "held")}
+        same = all(said.get(key) == value for key, value in about_order.items())
         workers = [each for each in said.get("workers", ()) if same and each.get("pid") != os.getpid()]
         said = {
             "format": 1,
-            "deployment": order.get("deployment") if order else None,
             "wanted": order["id"] if order else None,
             "current": live_release(),
             "releases": {name: size_of(name) for name in sorted(os.listdir(RELEASES)) if is_id(name)},
             "flat": flat,
             "workers": workers[-15:] + [about],
         }
-        scratch = "%s.%d" % (path, os.getpid())
+        said.update(about_order)
+        scratch = "%s.%s" % (path, MARK)
         with open(scratch, "w", encoding="utf-8") as file:
             json.dump(said, file)
         os.rename(scratch, path)
@@ -517,7 +565,12 @@ def is_full(error):
 
 
 def build_where_missing(order):
-    if not os.path.isdir(place_of(order["id"])):
+    """Raises Unfit, and OSError where there is no room."""
+    if os.path.isdir(place_of(order["id"])):
+        return
+    with one_at_a_time():
+        if os.path.isdir(place_of(order["id"])):  # another worker has built it meanwhile
+            return
         try:
             build(order)
         except OSError as error:
@@ -526,14 +579,38 @@ def build_where_missing(order):
             raise Unfit("storage", str(error))
 
 
+@contextlib.contextmanager
+def one_at_a_time():
+    """Workers that built at once would need the room twice. It is no more than a courtesy: what does not come
+    in time, or on a file system without locks, is not waited for.
+    """
+    try:
+        file = open(RECORD + "/switch.lock", "a")
+    except OSError:
+        yield
+        return
+    last = time.time() + TURN_S
+    with file:
+        while time.time() < last:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.05)
+            except OSError:
+                break
+        yield
+
+
 def serve_wanted(order, before):
     """The application of the wanted release, built where it is missing. Raises whatever is wrong with it."""
     if order.get("held"):
         raise Unfit("held", "it waits for commands that are to be run first")
     build_where_missing(order)
-    application = hand_over(place_of(order["id"]), checked_wsgi(order["wsgi"]))
-    if order["id"] != before:
-        point_current_at(order["id"])
+    with undone_on_failure():
+        application = hand_over(place_of(order["id"]), checked_wsgi(order["wsgi"]))
+        if order["id"] != before:
+            point_current_at(order["id"])
     return application
 
 

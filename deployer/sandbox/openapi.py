@@ -53,9 +53,7 @@ def _path(account: Account, endpoint: Endpoint) -> dict[str, Any]:
     operations: dict[str, Any] = {
         method.lower(): _operation(account, endpoint, method) for method in endpoint.handlers
     }
-    parameters = [
-        {"name": name, "in": "path", "required": True, "schema": schemas[name]} for name in names
-    ]
+    parameters = [{"name": name, "in": "path", "required": True, "schema": schemas[name]} for name in names]
     return {"parameters": parameters, **operations}
 
 

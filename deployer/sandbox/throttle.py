@@ -3,7 +3,7 @@
 import math
 import time
 from collections import defaultdict, deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 REQUESTS_PER_WINDOW = 40
 
@@ -14,12 +14,14 @@ class Throttle:
     Refused requests are not counted, so waiting as long as was asked for is always enough.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        """`now` is in seconds, and never goes back."""
+        self._now = now
         self._seen: defaultdict[Hashable, deque[float]] = defaultdict(deque)
 
     def wait_s(self, budget: Hashable, *, limit: int, window_s: float) -> int | None:
         """None when the request is let through, and counted; otherwise whole seconds until the next one."""
-        now = time.monotonic()
+        now = self._now()
         seen = self._seen[budget]
         while seen and seen[0] <= now - window_s:
             seen.popleft()

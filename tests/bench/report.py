@@ -5,6 +5,7 @@ from textwrap import wrap
 
 from tests.bench.daemon import Figure
 from tests.bench.planning import Race
+from tests.bench.releases import Run
 from tests.bench.scenarios import Cost
 
 INDENT = " " * 12
@@ -13,6 +14,7 @@ COST_HEAD = (
     f"{'planned':>10}{'limit':>9}{'own time':>10}"
 )
 RACE_HEAD = f"{'files':>8}  {'ours':37}{'time':>9}   {'git':18}{'time':>9}{'ratio':>8}   middle half"
+RUN_HEAD = f"{'way':12}{'deployment':29}{'requests':>9}{'sent':>14}{'took':>16}"
 FIGURE_HEAD = f"{'the daemon':49}{'median':>12}{'worst':>12}{'rounds':>9}"
 
 
@@ -25,6 +27,16 @@ def cost_lines(cost: Cost) -> Iterator[str]:
     counted = ", ".join(f"{count:,} {name}" for name, count in sorted(cost.requests.items()))
     yield from wrap(counted, width=len(COST_HEAD), initial_indent=INDENT, subsequent_indent=INDENT)
     yield from (f"{INDENT}{bar}" for bar in cost.bars)
+
+
+def run_lines(run: Run) -> Iterator[str]:
+    minutes, seconds = divmod(run.took_s, 60)
+    took = f"{minutes:.0f} min {seconds:04.1f} s" if minutes else f"{seconds:.1f} s"
+    yield f"{run.way:12}{run.deployment:29}{run.requests:>9,}{run.bytes_sent:>12,} B{took:>16}"
+    if run.end:
+        yield f"{INDENT}{run.end}"
+    if run.bar is not None:
+        yield f"{INDENT}{run.bar}"
 
 
 def race_lines(race: Race) -> Iterator[str]:

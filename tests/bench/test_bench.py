@@ -8,7 +8,17 @@ import pytest
 from tests.bench.bars import Bar
 from tests.bench.daemon import Arrivals, Figure
 from tests.bench.planning import Course, Race
-from tests.bench.report import COST_HEAD, FIGURE_HEAD, RACE_HEAD, cost_lines, figure_lines, race_lines
+from tests.bench.releases import Run, runs
+from tests.bench.report import (
+    COST_HEAD,
+    FIGURE_HEAD,
+    RACE_HEAD,
+    RUN_HEAD,
+    cost_lines,
+    figure_lines,
+    race_lines,
+    run_lines,
+)
 from tests.bench.scenarios import Cost, tell
 from tests.deployment.stage import WSGI, stage
 
@@ -25,7 +35,9 @@ def test_a_first_deployment_and_one_without_a_change_cost_just_these_requests(st
         "GET files/path{path}": 2,
         "GET files/tree/": 1,
         "GET webapps/": 1,
+        "GET websites/": 1,
         "GET schedule/": 1,
+        "GET webapps/{domain}/static_files/": 1,
         "POST files/path{path}": 10 + len(["the WSGI file", "the intent", "the record"]),
         "POST webapps/": 1,
         "PATCH webapps/{domain}/": 1,
@@ -110,6 +122,28 @@ def test_a_figure_of_the_daemon_stands_under_its_heading_with_its_bar_below() ->
     assert line.split()[-5:] == ["70.8", "ms", "106.1", "ms", "10"]
     assert len(line) == len(FIGURE_HEAD)
     assert below.strip() == "push to the first upload, ms 70.8 of at most 300: ok"
+
+
+def test_both_strategies_and_the_platforms_library_run_under_the_limit_whose_minutes_pass_at_once() -> None:
+    ended = list(runs(45))
+
+    counts = {(run.way, run.deployment): run.requests for run in ended}
+    assert [count for (way, _), count in counts.items() if way == "release"] == [9, 1, 6, 6, 6, 5]
+    assert [count for (way, _), count in counts.items() if way == "files"] == [55, 2, 7, 16, 52, 52]
+    took = {way: run.took_s for run in ended if run.deployment == "first deployment" for way in [run.way]}
+    assert took["release"] < 60 < took["files"] < 120
+    assert "40 of 45 files arrived, then" in ended[-1].end
+    assert "Request was throttled" in ended[-1].end
+    assert all(run.bar.holds for run in ended if run.bar)
+
+
+def test_a_long_deployment_stands_under_its_heading_in_minutes() -> None:
+    run = Run(way="files", deployment="first deployment", requests=1_010, bytes_sent=314_390, took_s=1502.9)
+
+    (line,) = run_lines(run)
+
+    assert len(line) == len(RUN_HEAD)
+    assert line.split()[3:] == ["1,010", "314,390", "B", "25", "min", "02.9", "s"]
 
 
 def test_an_upload_arrived_when_it_began_and_not_when_it_was_answered(tmp_path: Path) -> None:

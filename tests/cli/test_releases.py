@@ -57,11 +57,8 @@ def test_the_list_is_for_people_and_for_programs(place: Project) -> None:
 
 
 def test_status_names_the_release(place: Project) -> None:
-    live = next(
-        each
-        for each in json.loads(place.run("releases", "--json").out)["releases"]
-        if each["state"] == "live"
-    )
+    releases = json.loads(place.run("releases", "--json").out)["releases"]
+    live = next(each for each in releases if each["state"] == "live")
 
     assert f"release   {live['id']}; `deployer releases` lists them" in place.run("status").out.splitlines()
 

@@ -40,7 +40,7 @@ def test_what_the_platform_serves_alone_needs_no_wsgi_file() -> None:
 
     assert described.wsgi is None
     assert described.static == (StaticMapping(url="/", path="/home/alice/mysite/current/"),)
-    with pytest.raises(ConfigError, match=r'app\.wsgi: is missing.*\[\[static\]\] of url = "/"'):
+    with pytest.raises(ConfigError, match=r'app\.wsgi .*is missing.*\[\[static\]\] of url = "/"'):
         site(RELEASE, static("/static/", "static/"))
 
 

@@ -1,6 +1,6 @@
 """Strategy `release`: in a handful of requests, switched at once, undone at once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -55,25 +55,38 @@ def page(site: Stage) -> str:
     return f"{answer.status_code} {answer.text}"
 
 
-def test_a_first_release_a_change_and_the_way_back(site: Stage) -> None:
+def test_how_many_files_change_makes_no_difference_to_the_requests(site: Stage) -> None:
+    def counted(deed: Callable[[], object]) -> dict[str, int]:
+        with site.counted() as made:
+            deed()
+        return dict(made)
+
     commit(site, "one", **{f"data__{n}": str(n) for n in range(1000)})
-    with site.counted() as first:
-        site.sync()
+    first = counted(site.sync)
     assert page(site) == "200 one one"
-    commit(site, "two", data__3="changed")
-    with site.counted() as change:
-        site.sync()
-    assert page(site) == "200 two two"
-    with site.counted() as nothing:
-        site.sync()
-    with site.counted() as back:
-        site.rollback()
-    assert page(site) == "200 one one"
-    print(first, change, nothing, back)
-    assert sum(first.values()) <= 11
-    assert sum(change.values()) <= 8
-    assert sum(nothing.values()) <= 2
-    assert sum(back.values()) <= 5
+    changes = []
+    for size in (1, 10, 1000):
+        commit(site, f"{size} changed", **{f"data__{n}": f"{size}" for n in range(size)})
+        changes.append(counted(site.sync))
+        assert page(site) == f"200 {size} changed {size} changed"
+    nothing = counted(site.sync)
+    back = counted(site.rollback)
+    assert page(site) == "200 10 changed 10 changed"
+
+    recording = {"GET files/path{path}": len(["the record", "the claim, read back"])}
+    reload = {"POST webapps/{domain}/reload/": 1}
+    sent = ["the archive", "the claim", "the record"]
+    assert first == {
+        **recording,
+        "GET webapps/": 1,
+        "POST files/path{path}": len([*sent, "the WSGI file"]),
+        "POST webapps/": 1,
+        **reload,
+    }
+    assert changes == 3 * [{**recording, "POST files/path{path}": len(sent), **reload}]
+    assert nothing == {"GET files/path{path}": 1}
+    assert back == {**recording, "POST files/path{path}": len(sent) - 1, **reload}
+    assert [sum(each.values()) for each in (first, *changes, nothing, back)] == [9, 6, 6, 6, 1, 5]
 
 
 def test_a_commit_that_cannot_be_imported_is_never_served_and_the_old_one_never_stops(site: Stage) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.release.server import Server, names_in, version
+from tests.release.test_switch import PYTHONS
 
 
 @pytest.fixture
@@ -32,7 +33,11 @@ def unhold(server: Server) -> None:
     server.write_record()
 
 
-def test_it_is_there_whole_and_the_site_stays_as_it_was_until_the_order_is_in_force(live: Server) -> None:
+@pytest.mark.parametrize("minor", list(PYTHONS))
+def test_it_is_there_whole_and_the_site_stays_as_it_was_until_the_order_is_in_force(
+    live: Server, minor: str
+) -> None:
+    live.python = PYTHONS[minor]
     before = live.live
     two = live.send(version("two", a="1"), base=before, held=True)
 

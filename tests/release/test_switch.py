@@ -96,31 +96,30 @@ def test_a_file_that_gains_the_execute_bit_is_copied_and_the_release_before_keep
 
 
 @pytest.mark.parametrize(
-    ("spoil", "kind"),
+    ("spoil", "kind", "served"),
     [
-        (lambda server, archive: archive.unlink(), "no-archive"),
-        (lambda server, archive: archive.write_bytes(archive.read_bytes()[:-20]), "no-archive"),
-        (lambda server, archive: archive.write_bytes(b"x" * archive.stat().st_size), "no-archive"),
-        (lambda server, archive: shutil.rmtree(server.target / "releases" / str(server.live)), "base"),
+        (lambda server, archive: archive.unlink(), "no-archive", "one one"),
+        (lambda server, archive: archive.write_bytes(archive.read_bytes()[:-20]), "no-archive", "one one"),
+        (lambda server, archive: archive.write_bytes(b"x" * archive.stat().st_size), "no-archive", "one one"),
+        (lambda server, archive: shutil.rmtree(server.target / "releases" / str(server.live)), "base", "former"),
         (
             lambda server, archive: (server.target / "current/static/a_txt").write_text("edited by hand"),
             "base",
+            "one one",
         ),
     ],
     ids=["no-archive", "truncated", "tampered", "missing-base", "edited-base"],
 )
 def test_what_cannot_be_built_is_told_and_the_live_release_goes_on(
-    live: Server, spoil: Callable[[Server, Path], object], kind: str
+    live: Server, spoil: Callable[[Server, Path], object], kind: str, served: str
 ) -> None:
     impatient(live)
     before = live.live
-    two = live.send(version("two", static__a_txt="a"), base=before, former="former.py")
+    former = "former.py" if served == "former" else None
+    two = live.send(version("two", static__a_txt="a"), base=before, former=former)
     (live.folder / "former.py").write_text("def application(environ, start_response): return [b'former']")
     spoil(live, live.incoming / f"{two}-0.zip")
-    expected = (
-        "former" if kind == "base" and live.live and not (live.target / "current/").exists() else "one one"
-    )
-    assert live.page() == expected
+    assert live.page() == served
     assert live.report["workers"][-1]["error"]["kind"] == kind
     assert live.live == before
     assert not [name for name in names_in(live.target / "releases") if name.startswith(".")]
@@ -214,7 +213,8 @@ def test_releases_beyond_those_to_be_kept_go_and_the_live_one_never(live: Server
     last = live.send(version("four"), base=ids[-1], kept=[ids[-1]])
     live.page()
     names = {ids[-1], last}
-    assert names_in(live.target / "releases") == names | {f"{name}.wsgi" for name in names}
+    beside = {f"{name}.{what}" for name in names for what in ("about", "wsgi")}
+    assert names_in(live.target / "releases") == names | beside
 
 
 def test_the_release_that_answers_is_told_at_the_probes_address_alone(live: Server) -> None:
