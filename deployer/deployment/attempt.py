@@ -24,7 +24,7 @@ from deployer.model.deployment import Deployment, Status, Step
 from deployer.model.files import Commit
 from deployer.model.manifest import AppliedSettings, Failed, Live, Manifest
 from deployer.model.overrides import Overrides
-from deployer.model.plan import KeepWsgiCopy, Note, Plan, Reload, ReloadWebsite, RequestCertificate, RunHook
+from deployer.model.plan import Note, Plan, Reload, ReloadWebsite, RequestCertificate, RunHook
 from deployer.model.release import ReleaseOrder
 from deployer.planning.changes import apply, fingerprint
 from deployer.planning.planner import Decision, decide
@@ -140,6 +140,8 @@ class _Run:
         self.deployment = deployment
         self.record = record or Record(work.site, work.api)
         self.base: str | None = None
+        self.leaving: Failed | None = None
+        """The commit that a rollback turns away from."""
         self.told = releases.Served(well=True)
         """What the site said of its release."""
 
@@ -148,6 +150,7 @@ class _Run:
 
     def carry_out(self, observation: Observation, decision: Decision, leaving: Failed | None) -> Outcome:
         work, plan, before = self.work, decision.plan, _until_live(observation)
+        self.leaving = leaving
         if not plan.actions:
             completed = _completed(observation, decision, decision.settled)
             self.record.write_unclaimed(_now_live(completed, before, self._live(), leaving))
@@ -164,20 +167,7 @@ class _Run:
         completed = _with_release(completed, execution.claimed, is_built=plan.reload is not None)
         answer = None
         if plan.reload is not None or plan.starts_website:
-            since = datetime.now(UTC)
-            if plan.reload is not None:
-                self._reload(plan.reload, number=len(plan.steps) + 1)
-                execution.claimed = self._switched(observation, plan, execution, since)
-                completed = _with_release(completed, execution.claimed)
-                if self.told.flat_left == 0:
-                    completed = replace(completed, flat={})
-            url = where_to_ask(work, observation.facts.tls, execution.settings.applied.tls)
-            answer = self._check(url, is_new=plan.starts_website)
-            if not answer.well:
-                known = completed
-                if observation.has_first_release:
-                    known = self._without_releases(observation, plan, execution)
-                raise self._not_well(answer, plan, known, since)
+            completed, answer = self._show(observation, plan, execution, completed)
         execution.claimed = self.record.renew(execution.claimed)
         self._follow(plan, execution, completed)
         completed = replace(
@@ -197,11 +187,34 @@ class _Run:
         except HookFailed as failure:
             doubtful = execution.claimed.prolonged(datetime.now(UTC))
             if observation.has_first_release:
-                doubtful = self._without_releases(observation, plan, execution)
+                doubtful = self._without_releases(observation, execution)
             raise self._hook_failed(failure, plan, doubtful) from None
         except (ApiError, Interrupted, HookNotRun) as error:
             self._give_up(_held(execution.claimed), error)
             raise
+
+    def _show(
+        self, observation: Observation, plan: Plan, execution: Execution, completed: Manifest
+    ) -> tuple[Manifest, health.Answer]:
+        """Reload, see the release served, see the site answer well. Raises NotWell.
+
+        Returns `completed` with what the site told of its release.
+        """
+        since = datetime.now(UTC)
+        if plan.reload is not None:
+            self._reload(plan.reload, number=len(plan.steps) + 1)
+            self._switch(observation, plan, execution, since)
+            completed = _with_release(completed, execution.claimed)
+            if self.told.flat_left == 0:
+                completed = replace(completed, flat={})
+        url = where_to_ask(self.work, observation.facts.tls, execution.settings.applied.tls)
+        answer = self._check(url, is_new=plan.starts_website)
+        if answer.well:
+            return completed, answer
+        known = completed
+        if observation.has_first_release:
+            known = self._without_releases(observation, execution)
+        raise self._not_well(answer, plan, known, since)
 
     def _follow(self, plan: Plan, execution: Execution, completed: Manifest) -> None:
         """What comes after the check."""
@@ -248,30 +261,45 @@ class _Run:
         self.record.write(claimed)
         return claimed
 
-    def _switched(
-        self, observation: Observation, plan: Plan, execution: Execution, since: datetime
-    ) -> Manifest:
-        """The claim, once the site serves the release that it orders.
-
-        What the release is built from may have been changed or removed on the server: then it is sent
-        whole, once. Raises NotWell when the site serves another one, with what it says of that.
-        """
-        claimed = execution.claimed
-        order = claimed.pending.release if claimed.pending else None
+    def _switch(self, observation: Observation, plan: Plan, execution: Execution, since: datetime) -> None:
+        """See the site serve what the claim orders. Raises NotWell when it does not, with what it says."""
+        order = _order(execution.claimed)
         if order is None or plan.reload is None:
-            return claimed
-        told = releases.served(self.work, order)
-        if told.kind in releases.SENT_AGAIN and claimed.pending is not None:
-            log.warning("release_sent_whole", release=order.id, reason=told.text)
-            order = releases.order(self.work, observation, plan, self.deployment, alone=True)
-            claimed = claimed.with_pending(replace(claimed.pending, release=order))
-            self.record.write(claimed)
-            self._reload(plan.reload, number=len(plan.actions) + 1)
-            told = releases.served(self.work, order)
+            return
+        try:
+            told = self._served(observation, plan, execution, order, plan.reload)
+        except (ApiError, Interrupted) as error:
+            error.left = (
+                f"Release {order.id} is ordered; whether the site runs it already is not known. "
+                "The next run looks."
+            )
+            self._give_up(execution.claimed, error)
+            raise
         if not told.well:
             raise self._not_served(told, order, plan, execution, since)
         self.told = told
-        return claimed
+
+    def _served(
+        self, observation: Observation, plan: Plan, execution: Execution, order: ReleaseOrder, reload: Reload
+    ) -> releases.Served:
+        """What the site says of the release.
+
+        A site that says nothing was not reloaded, or by a server that was not shown the record yet: it is
+        reloaded once more. What the release is built from may have been changed or removed on the server:
+        then it is sent whole, once.
+        """
+        told = releases.served(self.work, order)
+        if told.kind == releases.SILENT:
+            self._reload(reload, number=len(plan.actions) + 1)
+            told = releases.served(self.work, order)
+        if told.kind in releases.SENT_AGAIN:
+            log.warning("release_sent_whole", release=order.id, reason=told.text)
+            order = releases.order(self.work, observation, plan, self.deployment, alone=True)
+            execution.claimed = _ordering(self.record.renew(execution.claimed), order)
+            self.record.write(execution.claimed)
+            self._reload(reload, number=len(plan.actions) + 1)
+            told = releases.served(self.work, order)
+        return told
 
     def _not_served(
         self,
@@ -293,13 +321,13 @@ class _Run:
         evidence = gather(self.work, "", since)
         error = NotWell(
             f"{text}\n{evidence}".rstrip(),
-            left=f"Release {order.id} is on the server, and is not used.",
+            left=releases.left_by(told, order),
             failed=failed,
             previous=before.live,
             undone=_undone(plan),
         )
         known = (
-            self._without_releases(observation, plan, execution)
+            self._without_releases(observation, execution)
             if observation.has_first_release
             else (execution.claimed.prolonged(datetime.now(UTC)))
         )
@@ -406,17 +434,25 @@ class _Run:
         error = NotWell(text, left=left, failed=failed, previous=completed.live, undone=_undone(plan))
         return self._recorded(error, _with_failed_release(completed, failed))
 
-    def _without_releases(self, observation: Observation, plan: Plan, execution: Execution) -> Manifest:
+    def _without_releases(self, observation: Observation, execution: Execution) -> Manifest:
         """What is on the server when the first release is no good: everything as it was, but for settings.
 
-        Where the WSGI file is not ours, nobody else would put it back.
+        The WSGI file is put back here: a site that was started again meanwhile would find nothing to serve,
+        and where the file is not ours, nobody else would.
         """
-        settings = execution.settings.applied
-        was = observation.recorded.settings.wsgi
-        for action in plan.actions:
-            if isinstance(action, KeepWsgiCopy) and was is None:
-                self.work.api.files.write(action.subject, action.content)
-                settings = replace(settings, wsgi=None)
+        settings, site = execution.settings.applied, self.work.site
+        order = _order(execution.claimed)
+        if order is not None and order.former is not None:
+            copy = f"{site.record_directory}/{order.former}"
+            try:
+                self.work.api.files.write(site.wsgi_path, self.work.api.files.read(copy))
+            except ApiError as error:
+                error.left = (
+                    f"Release {order.id} is no good. The site runs what it ran, by way of {copy}; to put "
+                    f"that back into {site.wsgi_path} failed. The next run goes on."
+                )
+                raise
+            settings = replace(settings, wsgi=observation.recorded.settings.wsgi)
         return replace(execution.claimed.prolonged(datetime.now(UTC)), settings=settings)
 
     def _hook_failed(self, failure: HookFailed, plan: Plan, known: Manifest) -> NotWell:
@@ -439,11 +475,14 @@ class _Run:
         """A claim that is left orders no release, unless it was never in force: whatever starts the site next
         is not to try this one.
         """
-        order = known.pending.release if known.pending else None
+        order = _order(known)
         if known.pending is not None and order is not None and not order.held:
             known = known.with_pending(replace(known.pending, release=None))
+        failed = error.failed
+        if self.leaving is not None and known.live is not None and self.leaving.commit != known.live.commit:
+            failed = self.leaving  # not even the way back from it is a reason to try it again
         try:
-            self.record.write(replace(known, failed=error.failed))
+            self.record.write(replace(known, failed=failed))
         except ApiError as unwritten:
             error.left += f" That could not be recorded: {unwritten.message}"
         return error
@@ -451,10 +490,16 @@ class _Run:
 
 def _held(claimed: Manifest) -> Manifest:
     """What was given up before its reload is not to be served by a worker that starts some time later."""
-    pending = claimed.pending
-    if pending is None or pending.release is None:
-        return claimed
-    return claimed.with_pending(replace(pending, release=replace(pending.release, held=True)))
+    order = _order(claimed)
+    return claimed if order is None else _ordering(claimed, replace(order, held=True))
+
+
+def _order(claimed: Manifest) -> ReleaseOrder | None:
+    return claimed.pending.release if claimed.pending else None
+
+
+def _ordering(claimed: Manifest, order: ReleaseOrder) -> Manifest:
+    return claimed.with_pending(replace(claimed.pending, release=order) if claimed.pending else None)
 
 
 def _undone(plan: Plan) -> str:

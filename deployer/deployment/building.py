@@ -49,10 +49,11 @@ def build_ahead(work: SiteWork, order: ReleaseOrder, via: Via, beat: Callable[[]
     if ended.by == "command" and ended.exit_status == 0 and built is not None:
         log.info("release_built", release=order.id, seconds=ended.seconds, via=ended.via)
         return Served(well=True)
-    error = (built or {}).get("error", {})
-    text = error.get("text") or printed.end() or ended.problem or f"it ended by {ended.by}"
-    log.error("release_not_built", release=order.id, kind=error.get("kind", "silent"), problem=text)
-    return Served(well=False, kind=error.get("kind", "silent"), text=work.api.masked(text))
+    why = (built or {}).get("error", {})
+    kind = why.get("kind", "silent")
+    text = work.api.masked(why.get("text") or printed.end() or ended.problem or f"it ended by {ended.by}")
+    log.error("release_not_built", release=order.id, kind=kind, problem=text)
+    return Served(well=False, kind=kind, text=text)
 
 
 def _understood(stdout: bytes) -> dict[str, dict[str, str]] | None:

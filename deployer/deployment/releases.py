@@ -35,6 +35,8 @@ FAILURES = 3
 """Releases that failed of which the record tells."""
 REPORT_PAUSES_S = (1.0, 2.0, 4.0)
 """Before a report that is not there yet is read again."""
+SILENT = "silent"
+"""Nothing was said of a release."""
 SENT_AGAIN = frozenset({"base", "no-archive"})
 """What `switch.py` calls a release whose parts are not there, or not as they were left."""
 
@@ -45,7 +47,7 @@ class Served:
 
     well: bool
     kind: str = ""
-    """Why the wanted one is not served, in the words of `switch.py`; "silent": nothing was said."""
+    """Why the wanted one is not served, in the words of `switch.py`; or SILENT."""
     text: str = ""
     flat_left: int | None = None
     """How many files of the site as it was before its releases are still to be removed; None: not said."""
@@ -150,8 +152,16 @@ def served(work: SiteWork, wanted: ReleaseOrder) -> Served:
     if workers and told is None:
         log.info("release_served", release=wanted.id)
         return _cleared(said.get("flat"))
-    log.error("release_not_served", release=wanted.id, kind="silent", problem=problem)
-    return Served(well=False, kind="silent", text=f"it has not reported on {wanted.id}: {problem}")
+    log.error("release_not_served", release=wanted.id, kind=SILENT, problem=problem)
+    return Served(well=False, kind=SILENT, text=f"it has not reported on {wanted.id}: {problem}")
+
+
+def left_by(told: Served, wanted: ReleaseOrder) -> str:
+    """What is true of a release that the site does not serve well, as far as anybody knows."""
+    if told.kind == SILENT:
+        return f"Whether the site runs release {wanted.id} is not known."
+    there = " is on the server, and" if told.kind == "import" else ""
+    return f"Release {wanted.id}{there} is not used."
 
 
 def _told(body: str) -> dict[str, Any] | None:
@@ -178,7 +188,8 @@ def _report_on(work: SiteWork, wanted: ReleaseOrder) -> dict[str, Any]:
     """Where the platform serves a site without asking it, a reload may be over before the site starts."""
     for pause in (*REPORT_PAUSES_S, 0.0):
         said = report(work)
-        if (said.get("deployment"), said.get("probe")) == (wanted.deployment, wanted.probe):
+        about = (said.get("deployment"), said.get("probe"), said.get("held") or False)
+        if about == (wanted.deployment, wanted.probe, wanted.held):
             return said
         work.pause(pause)
     return {}

@@ -454,12 +454,17 @@ class Plan:
         """Requests still to be made, per endpoint, without the reading that made the plan.
 
         With actions: intent, reading it back, and the record, besides one request each (two to look
-        at a directory before it is removed, three to see what came of asking for a certificate).
+        at a directory before it is removed, three to see what came of asking for a certificate). Before the
+        first hook of a release it is built, by a command like the hook's, and ordered once they have run.
         Without: the record alone, where it is needed.
         """
         counted = Counter(action.endpoint for action in self.actions)
         counted[Endpoint.FILES_PATH] += sum(isinstance(a, RemoveEmptyDirectory) for a in self.actions)
-        counted[Endpoint.FILES_PATH] += FILES_OF_HOOK * sum(isinstance(a, RunHook) for a in self.actions)
+        hooks = [action for action in self.actions if isinstance(action, RunHook)]
+        counted[Endpoint.FILES_PATH] += FILES_OF_HOOK * len(hooks)
+        if self.release is not None and len(hooks) > len(self.late_hooks):
+            counted[Endpoint.FILES_PATH] += FILES_OF_HOOK + 1
+            counted[Endpoint.CONSOLE_INPUT] += 1
         for asking in (a for a in self.actions if isinstance(a, RequestCertificate)):
             counted[asking.endpoint] += 2
         counted[Endpoint.FILES_PATH] += 3 if self.actions else int(self.needs_record)

@@ -146,4 +146,3 @@ def check_release(place: Stage, number: int, commit: str) -> None:
     with place.counted() as asked:
         assert place.sync(commit).deployment.status is Status.UNCHANGED
     assert sum(asked.values()) == 1
-

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -27,7 +28,7 @@ def application(environ, start_response):
 """
 
 
-def release_site(folder: Path, **fields: object) -> Iterator[Stage]:
+def release_site(folder: Path, **fields: Any) -> Iterator[Stage]:
     with stage(
         folder,
         files=FileRules(links="keep"),

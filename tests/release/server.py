@@ -144,6 +144,11 @@ class Server:
     def write_record(self) -> None:
         (self.folder / "manifest.json").write_text(json.dumps(self.record))
 
+    def archive(self, release: str) -> Path:
+        """Its first one, as it was sent."""
+        (path,) = self.incoming.glob(f"{release}-0-*.zip")
+        return path
+
     def worker(self, *paths: str) -> dict[str, str]:
         """Import the WSGI file in a process of its own and ask it for "/" and these. Raises WorkerFailed."""
         run = subprocess.run(

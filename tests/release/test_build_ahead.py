@@ -74,7 +74,7 @@ def test_an_order_that_is_held_leaves_a_site_without_releases_as_it_was(tmp_path
 def test_what_cannot_be_built_is_told_with_its_kind(live: Server) -> None:
     live.wsgi.write_text(live.wsgi.read_text().replace("PATIENCE_S = 8.0", "PATIENCE_S = 0.2"))
     two = live.send(version("two", a="1"), base=live.live, held=True)
-    (live.incoming / f"{two}-0.zip").unlink()
+    live.archive(two).unlink()
 
     status, said = build(live, two)
     assert (status, said["error"]["kind"]) == (1, "no-archive")

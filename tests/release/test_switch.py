@@ -101,7 +101,11 @@ def test_a_file_that_gains_the_execute_bit_is_copied_and_the_release_before_keep
         (lambda server, archive: archive.unlink(), "no-archive", "one one"),
         (lambda server, archive: archive.write_bytes(archive.read_bytes()[:-20]), "no-archive", "one one"),
         (lambda server, archive: archive.write_bytes(b"x" * archive.stat().st_size), "no-archive", "one one"),
-        (lambda server, archive: shutil.rmtree(server.target / "releases" / str(server.live)), "base", "former"),
+        (
+            lambda server, archive: shutil.rmtree(server.target / "releases" / str(server.live)),
+            "base",
+            "former",
+        ),
         (
             lambda server, archive: (server.target / "current/static/a_txt").write_text("edited by hand"),
             "base",
@@ -118,7 +122,7 @@ def test_what_cannot_be_built_is_told_and_the_live_release_goes_on(
     former = "former.py" if served == "former" else None
     two = live.send(version("two", static__a_txt="a"), base=before, former=former)
     (live.folder / "former.py").write_text("def application(environ, start_response): return [b'former']")
-    spoil(live, live.incoming / f"{two}-0.zip")
+    spoil(live, live.archive(two))
     assert live.page() == served
     assert live.report["workers"][-1]["error"]["kind"] == kind
     assert live.live == before
@@ -133,7 +137,7 @@ def impatient(server: Server) -> None:
 
 def test_an_archive_that_shows_up_after_the_record_is_waited_for(live: Server) -> None:
     two = live.send(version("two"), base=None)
-    archive = live.incoming / f"{two}-0.zip"
+    archive = live.archive(two)
     archive.rename(archive.with_suffix(".later"))
     with subprocess.Popen(
         [sys.executable, "-c", "import sys, time, os; time.sleep(0.5); os.rename(*sys.argv[1:])",
@@ -255,7 +259,7 @@ def test_no_list_can_name_a_path_outside_of_its_release(live: Server, path: str)
     assert live.page() == "one one"
     assert live.report["workers"][-1]["error"]["kind"] == "damaged"
     made = {str(each) for each in live.root.rglob("*")} - outside
-    assert made == {str(live.incoming / f"{two}-0.zip")}
+    assert made == {str(live.archive(two))}
 
 
 @pytest.mark.parametrize("goal", ["/etc", "..", "../x", "a/../../x"])
