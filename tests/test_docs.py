@@ -18,10 +18,11 @@ import deployer
 from deployer.cli.main import app
 from deployer.config import load_machine, load_site
 from deployer.errors import ExitStatus
+from deployer.model.actions import Reload, UpdateFile
 from deployer.model.deployment import Status
 from deployer.model.files import FileEntry
 from deployer.model.manifest import Manifest
-from deployer.model.plan import Plan, Reload, UpdateFile
+from deployer.model.plan import Plan
 from deployer.pythonanywhere import REQUESTS_PER_MINUTE
 from tests.docs_blocks import (
     DOCUMENTS,

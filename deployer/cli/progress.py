@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
 from deployer.cli.render import duration, size
-from deployer.model.plan import Action, Plan
+from deployer.model.actions import Action
+from deployer.model.plan import Plan
 
 WINDOW_S = 60.0
 

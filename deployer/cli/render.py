@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from deployer.model.actions import Action, SendRelease
 from deployer.model.deployment import Deployment, Status
 from deployer.model.files import Commit
-from deployer.model.plan import Action, Plan, SendRelease
+from deployer.model.plan import Plan
 
 if TYPE_CHECKING:  # the story's rooms are heavy, and history needs only the words
     from deployer.deployment.attempt import Outcome

@@ -139,8 +139,8 @@ class CertificateTable(Table):
     certificate: LocalPath = Field(examples=["/etc/letsencrypt/live/example.org/fullchain.pem"])
     """The PEM file with the certificate and its chain, the domain's own first."""
     private_key: LocalPath = Field(examples=["/etc/letsencrypt/live/example.org/privkey.pem"])
-    """The PEM file with its key, not encrypted (help page "HTTPSCustomCerts"). The API takes it; to the server's
-    disk we never write it."""
+    """The PEM file with its key, not encrypted (help page "HTTPSCustomCerts"). The API takes it; it
+    is never written to the server's disk."""
 
 
 def _tls(value: object) -> CertificateTable | str:
@@ -199,8 +199,8 @@ class SiteTable(Table):
     app: AppTable | None = Field(default=None, examples=[{"domain": "staging.example.org"}])
     """Overrides of the repository's [app], for a second site of one repository."""
     tls: Tls | None = Field(default=None, examples=["letsencrypt"])
-    """The certificate of a domain of one's own: two files of this machine, or "letsencrypt", which the platform
-    gets and renews by itself. Default: left as it is."""
+    """The certificate of a domain of one's own: two files of this machine, or "letsencrypt", which the
+    platform gets and renews by itself. Default: left as it is."""
     announce: Sequence[SecretSource] = Field(default=(), examples=[[{"credential": "chat"}]])
     """More apprise URLs, for this site alone."""
     commit_status: CommitStatusTable | None = Field(

@@ -7,7 +7,8 @@ from threading import Lock
 from time import monotonic
 
 from deployer.daemon.view import Progress
-from deployer.model.plan import Action, Plan, Reload, RestartAlwaysOn
+from deployer.model.actions import Action, Reload, RestartAlwaysOn
+from deployer.model.plan import Plan
 
 
 @dataclass(slots=True)

@@ -11,8 +11,7 @@ from deployer.deployment.password import masked, required_password
 from deployer.deployment.site_work import SiteWork
 from deployer.errors import ApiError, NotFound, OutcomeUnknown, Temporary
 from deployer.events import log
-from deployer.model.manifest import Applied, AppliedSettings
-from deployer.model.plan import (
+from deployer.model.actions import (
     Action,
     ConfigureWebApp,
     CreateThing,
@@ -27,6 +26,7 @@ from deployer.model.plan import (
     SwitchWebsite,
     UpdateThing,
 )
+from deployer.model.manifest import Applied, AppliedSettings
 from deployer.planning.settings import LiveSettings, other_kind
 from deployer.pythonanywhere import EnableOutcome
 

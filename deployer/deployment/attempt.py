@@ -20,11 +20,12 @@ from deployer.deployment.site_work import SiteWork
 from deployer.deployment.tls import where_to_ask
 from deployer.errors import ApiError, DeployerError, Interrupted, NeedsPerson, NotFound, Refused, Temporary
 from deployer.events import deployment_events, log
+from deployer.model.actions import Reload, ReloadWebsite, RequestCertificate, RunHook
 from deployer.model.deployment import Deployment, Status, Step
 from deployer.model.files import Commit
 from deployer.model.manifest import AppliedSettings, Failed, Live, Manifest
 from deployer.model.overrides import Overrides
-from deployer.model.plan import Note, Plan, Reload, ReloadWebsite, RequestCertificate, RunHook
+from deployer.model.plan import Note, Plan
 from deployer.model.release import ReleaseOrder
 from deployer.planning.changes import apply, fingerprint
 from deployer.planning.planner import Decision, decide

@@ -12,23 +12,23 @@ from deployer.deployment.site_work import SiteWork
 from deployer.deployment.tls import NotIssued, install, request
 from deployer.errors import ApiError, Interrupted, NeedsPerson, NoAnswer, NotFound, SiteBusy
 from deployer.events import log
-from deployer.model.deployment import Step
-from deployer.model.digest import blob_digest
-from deployer.model.files import FileEntry
-from deployer.model.manifest import AppliedSettings, Manifest
-from deployer.model.plan import (
+from deployer.model.actions import (
     Action,
     CreateFile,
     DeleteFile,
     InstallCertificate,
     KeepWsgiCopy,
-    Plan,
     RemoveEmptyDirectory,
     RequestCertificate,
     RunHook,
     Upload,
     UploadWsgi,
 )
+from deployer.model.deployment import Step
+from deployer.model.digest import blob_digest
+from deployer.model.files import FileEntry
+from deployer.model.manifest import AppliedSettings, Manifest
+from deployer.model.plan import Plan
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from deployer.deployment.site_work import SiteWork
 from deployer.deployment.surroundings import runs_root, surroundings
 from deployer.errors import NeedsPerson
 from deployer.events import log
-from deployer.model.plan import RunHook
+from deployer.model.actions import RunHook
 from deployer.remote import Command, Ended, Remote, Stream, run
 
 LINES = 25

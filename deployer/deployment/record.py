@@ -13,16 +13,10 @@ from typing import Any
 
 from deployer.errors import NeedsPerson, NotFound, SiteBusy
 from deployer.events import log
+from deployer.model.actions import SETTINGS_ACTIONS, CreateThing, DeleteFile, Upload, UploadWsgi
 from deployer.model.deployment import Deployment
 from deployer.model.manifest import Manifest, ManifestUnreadable, Pending
-from deployer.model.plan import (
-    SETTINGS_ACTIONS,
-    CreateThing,
-    DeleteFile,
-    Plan,
-    Upload,
-    UploadWsgi,
-)
+from deployer.model.plan import Plan
 from deployer.model.site import Site
 from deployer.planning.changes import IN_DOUBT
 from deployer.planning.facts import Facts

@@ -17,9 +17,10 @@ from deployer.deployment.site_work import SiteWork
 from deployer.deployment.watched import Watched
 from deployer.errors import NotFound
 from deployer.events import log
+from deployer.model.actions import KeepWsgiCopy, SendRelease
 from deployer.model.deployment import Deployment, Step
 from deployer.model.manifest import Manifest
-from deployer.model.plan import KeepWsgiCopy, Plan, SendRelease
+from deployer.model.plan import Plan
 from deployer.model.release import ArchiveRef, KnownRelease, ReleaseList, ReleaseOrder
 from deployer.model.site import HealthCheck
 from deployer.planning.releases import ReleasePlan, usable_base

@@ -6,8 +6,9 @@ from typing import Protocol, Self
 
 from deployer.config import CertificateFiles
 from deployer.git import Repository
+from deployer.model.actions import Action
 from deployer.model.files import Commit
-from deployer.model.plan import Action, Plan
+from deployer.model.plan import Plan
 from deployer.model.site import Site
 from deployer.model.tls import LetsEncrypt
 from deployer.pythonanywhere import PythonAnywhere

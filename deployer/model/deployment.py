@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Self
 
+from deployer.model.actions import Action
 from deployer.model.files import FileEntry
-from deployer.model.plan import Action
 
 
 class Status(StrEnum):

@@ -6,15 +6,9 @@ Recorded against wanted against what the listings prove; every branch is one sit
 from collections.abc import Iterator
 from posixpath import dirname
 
+from deployer.model.actions import Action, CreateFile, DeleteFile, RemoveEmptyDirectory, UpdateFile
 from deployer.model.files import Change, FileEntry
-from deployer.model.plan import (
-    Action,
-    CreateFile,
-    DeleteFile,
-    Note,
-    RemoveEmptyDirectory,
-    UpdateFile,
-)
+from deployer.model.plan import Note
 from deployer.planning import guards
 from deployer.planning.changes import IN_DOUBT, SPOILT
 from deployer.planning.facts import Facts

@@ -6,7 +6,7 @@ They are run again whenever it is not certain that they did all of their work: t
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from deployer.model.plan import Action, DeleteFile, RunHook, Upload
+from deployer.model.actions import Action, DeleteFile, RunHook, Upload
 from deployer.model.site import Hook
 from deployer.planning.facts import Facts
 from deployer.planning.patterns import PathPatterns

@@ -8,8 +8,7 @@ code still needs missing.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from deployer.model.manifest import AppliedSettings
-from deployer.model.plan import (
+from deployer.model.actions import (
     Action,
     CreateThing,
     CreateWebApp,
@@ -18,8 +17,6 @@ from deployer.model.plan import (
     DeleteThing,
     InstallCertificate,
     KeepWsgiCopy,
-    Note,
-    Plan,
     Reload,
     ReloadWebsite,
     RequestCertificate,
@@ -29,6 +26,8 @@ from deployer.model.plan import (
     Upload,
     UploadWsgi,
 )
+from deployer.model.manifest import AppliedSettings
+from deployer.model.plan import Note, Plan
 from deployer.planning.changes import fingerprint
 from deployer.planning.facts import Facts
 from deployer.planning.files import FilePlan

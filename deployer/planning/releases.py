@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
+from deployer.model.actions import Action, SendRelease
 from deployer.model.files import FileEntry
 from deployer.model.manifest import Manifest
-from deployer.model.plan import Action, Note, SendRelease
+from deployer.model.plan import Note
 from deployer.model.release import ReleaseList
 from deployer.planning import guards
 from deployer.planning.changes import SPOILT

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from deployer.model.overrides import Overrides
-from deployer.model.plan import (
+from deployer.model.actions import (
     Action,
     InstallCertificate,
     InstallDomainCertificate,
-    Note,
     RequestCertificate,
     RequestDomainCertificate,
 )
+from deployer.model.overrides import Overrides
+from deployer.model.plan import Note
 from deployer.model.site import Site
 from deployer.model.tls import LETSENCRYPT, AppliedTls, Leaf, LetsEncrypt, LiveTls
 

@@ -100,7 +100,7 @@ class PythonAnywhere:
         return self._transport.server_clock.now()
 
     def finishing(self) -> AbstractContextManager[None]:
-        """For tidying up after a stop: inside the block `check_stop` is not asked, or it would end that, too."""
+        """For tidying up after a stop: inside the block `check_stop` is not asked, it would end that, too."""
         return self._transport.finishing()
 
     def url(self, path: str) -> str:

@@ -17,11 +17,12 @@ from git import Repo
 from deployer.deployment.observe import observe
 from deployer.deployment.site_work import Silent, SiteWork
 from deployer.git import Repository
+from deployer.model.actions import Reload, UpdateFile
 from deployer.model.digest import blob_digest
 from deployer.model.files import Change, Commit
 from deployer.model.manifest import AppliedSettings, Manifest
 from deployer.model.overrides import Overrides
-from deployer.model.plan import Plan, Reload, UpdateFile
+from deployer.model.plan import Plan
 from deployer.model.site import Site
 from deployer.planning.changes import compare
 from deployer.planning.listing import TREE_LIMIT

@@ -1,8 +1,6 @@
 """Any single request of a release may fail in any way: whole versions only are served, and no error lies."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import pytest
 from deployer.deployment import observe
 from deployer.errors import DeployerError, Refused, RolledBack
 from deployer.pythonanywhere import reload
-from deployer.sandbox import Effect, Fault
+from deployer.sandbox import Fault
 from tests.deployment.release_scenario import (
     check_release,
     commit_release,

@@ -11,7 +11,7 @@ from deployer.deployment.overview import overview
 from deployer.deployment.release_list import Releases, ReleaseState, list_releases
 from deployer.deployment.verify import heal, verify
 from deployer.errors import Refused, RolledBack, UsageError
-from deployer.model.plan import SendRelease, UpdateMapping
+from deployer.model.actions import SendRelease, UpdateMapping
 from deployer.model.site import FileRules, ReleaseRules, Site, StaticMapping, WebAppSettings
 from deployer.sandbox import Switches
 from tests.deployment.stage import UNLIMITED, Stage, stage

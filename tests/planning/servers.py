@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from posixpath import dirname
 from typing import Any
 
+from deployer.model.actions import DeleteFile, RemoveEmptyDirectory, Upload
 from deployer.model.files import FileEntry, Snapshot
 from deployer.model.manifest import Live, Manifest
 from deployer.model.overrides import Overrides
-from deployer.model.plan import DeleteFile, Plan, RemoveEmptyDirectory, Upload
+from deployer.model.plan import Plan
 from deployer.model.site import Site
 from deployer.planning.changes import (
     IN_DOUBT,

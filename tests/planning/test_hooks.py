@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from deployer.model.actions import RunHook
 from deployer.model.manifest import Failed, Live, Pending
 from deployer.model.overrides import PUT_BACK, Overrides
-from deployer.model.plan import RunHook
 from deployer.model.site import Hook
 from tests.planning.servers import plan_on
 from tests.planning.sites import BEFORE, COMMIT, TARGET, entry, manifest, site

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from deployer.model.actions import Action
 from deployer.model.endpoints import Endpoint
 from deployer.model.files import FileEntry
 from deployer.model.manifest import Applied, AppliedSettings
 from deployer.model.overrides import Overrides
-from deployer.model.plan import Action
 from deployer.model.site import MaxDelete, ScheduledTask, Site, StaticMapping, WebAppSettings
 from deployer.planning.settings import InDoubt, LiveSettings, in_doubt
 from tests.planning.servers import plan_on

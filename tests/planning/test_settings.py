@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deployer.model.actions import CreateThing, DeleteThing, UpdateThing
 from deployer.model.manifest import Applied, AppliedSettings, Manifest, Pending
 from deployer.model.overrides import PUT_BACK, Overrides
-from deployer.model.plan import CreateThing, DeleteThing, Plan, UpdateThing
+from deployer.model.plan import Plan
 from deployer.model.site import AlwaysOnTask, ScheduledTask, Site, StaticHeader, StaticMapping, WebAppSettings
 from deployer.planning.settings import LISTS, InDoubt, Listed, LiveSettings, claim_created, in_doubt
 from deployer.planning.settings.listed import plan_list

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from deployer.model.manifest import Applied
-from deployer.model.plan import (
+from deployer.model.actions import (
     Action,
     CreateAlwaysOn,
     DeleteAlwaysOn,
     RestartAlwaysOn,
     UpdateAlwaysOn,
 )
+from deployer.model.manifest import Applied
 from deployer.model.site import AlwaysOnTask
 from deployer.planning.settings.listed import Listed
 

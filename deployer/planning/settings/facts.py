@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from deployer.model.actions import Action
 from deployer.model.manifest import Applied, AppliedSettings
-from deployer.model.plan import Action, Note
+from deployer.model.plan import Note
 from deployer.model.site import AlwaysOnTask, ScheduledTask, StaticHeader, StaticMapping, WebAppSettings
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable
 
-from deployer.model.plan import CreateHeader, DeleteHeader, UpdateHeader
+from deployer.model.actions import CreateHeader, DeleteHeader, UpdateHeader
 from deployer.model.site import StaticHeader
 from deployer.planning.settings.listed import Listed
 from deployer.planning.settings.mappings import bare_url

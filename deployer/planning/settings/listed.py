@@ -7,8 +7,9 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+from deployer.model.actions import Action, CreateThing, DeleteThing, UpdateThing
 from deployer.model.manifest import Applied
-from deployer.model.plan import Action, CreateThing, DeleteThing, Note, UpdateThing
+from deployer.model.plan import Note
 from deployer.planning.pairing import Pairing, pair
 
 Thing = TypeVar("Thing")

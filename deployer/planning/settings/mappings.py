@@ -1,6 +1,6 @@
 """Static mappings: URL prefixes that the platform serves from folders and files."""
 
-from deployer.model.plan import CreateMapping, DeleteMapping, UpdateMapping
+from deployer.model.actions import CreateMapping, DeleteMapping, UpdateMapping
 from deployer.model.site import StaticMapping
 from deployer.planning.settings.listed import Listed
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from deployer.model.actions import Action
 from deployer.model.manifest import AppliedSettings, Manifest, Pending
-from deployer.model.plan import Action, Note
+from deployer.model.plan import Note
 from deployer.model.site import Site
 from deployer.planning.settings.always_on import ALWAYS_ON
 from deployer.planning.settings.facts import InDoubt, LiveSettings, SettingsPlan

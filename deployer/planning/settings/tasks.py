@@ -1,6 +1,6 @@
 """Scheduled tasks."""
 
-from deployer.model.plan import CreateTask, DeleteTask, UpdateTask
+from deployer.model.actions import CreateTask, DeleteTask, UpdateTask
 from deployer.model.site import ScheduledTask
 from deployer.planning.settings.listed import Listed
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import fields
 
-from deployer.model.plan import (
+from deployer.model.actions import (
     Action,
     ConfigureWebApp,
     CreateWebApp,

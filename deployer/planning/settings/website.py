@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from deployer.model.plan import Action, CreateWebsite, DeleteWebApp, DeleteWebsite, SwitchWebsite
+from deployer.model.actions import Action, CreateWebsite, DeleteWebApp, DeleteWebsite, SwitchWebsite
 from deployer.model.site import Site
 from deployer.planning.settings.facts import InDoubt, LiveSettings
 
