@@ -47,9 +47,7 @@ def look_for_renewal(work: SiteWork, known: AppliedTls | None) -> Renewal:
     facts: TlsFacts | None = observe_tls(work, manifest, _NOTHING_SAID, exists=True).facts
     plan = plan_tls(work.site, applied, facts, _NOTHING_SAID, anew=False)
     reasons = [action.reason for action in plan.actions] or [plan.reload or ""]
-    return Renewal(
-        applied=applied, reason=reasons[0], problem="".join(plan.refusals), stopped=stopped
-    )
+    return Renewal(applied=applied, reason=reasons[0], problem="".join(plan.refusals), stopped=stopped)
 
 
 def what_is_live(work: SiteWork) -> Commit:
