@@ -397,12 +397,17 @@ def hand_over(directory, wsgi):
     """Import the application's own WSGI file. Raises whatever that raises."""
     if not wsgi:
         return nothing_here
-    path = "%s/%s" % (directory, wsgi)
-    with open(path, "rb") as file:
-        source = file.read()
     os.chdir(directory)
     sys.path.insert(0, directory)
-    names = {"__name__": __name__, "__file__": path, "__builtins__": __builtins__}
+    path = "%s/%s" % (directory, wsgi)
+    return application_in(path, path)
+
+
+def application_in(path, shown):
+    """`shown` is where the file is as far as it can tell."""
+    with open(path, "rb") as file:
+        source = file.read()
+    names = {"__name__": __name__, "__file__": shown, "__builtins__": __builtins__}
     exec(compile(source, path, "exec"), names)
     return names["application"]
 
@@ -616,8 +621,8 @@ def serve_wanted(order, before):
 
 def serve_live(order, before, error):
     """The application that was live before. Where there was none, the error is all there is to show."""
-    if order is not None and order.get("former"):  # the site as it is without releases
-        return hand_over(TARGET, os.path.relpath(RECORD + "/" + checked_name(order["former"]), TARGET))
+    if order is not None and order.get("former"):  # the site without releases, as if it were in this file's place
+        return application_in(RECORD + "/" + checked_name(order["former"]), __file__)
     if before is not None and (order is None or before != order["id"]):
         return hand_over(place_of(before), remembered_wsgi(before))
     raise error

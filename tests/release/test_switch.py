@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deployer.sandbox.hosting import Interpreters
-from tests.release.server import DRIVER, Server, WorkerFailed, names_in, tree, version
+from tests.release.server import DRIVER, Server, WorkerFailed, impatient, names_in, tree, version
 
 PYTHONS = {f"{each.minor[0]}.{each.minor[1]}": each.executable for each in Interpreters().all()}
 """In the order of their versions."""
@@ -129,12 +129,6 @@ def test_what_cannot_be_built_is_told_and_the_live_release_goes_on(
     assert not [name for name in names_in(live.target / "releases") if name.startswith(".")]
 
 
-def impatient(server: Server) -> None:
-    """The tests need not wait as long as the platform's storage may need."""
-    source = server.wsgi.read_text()
-    server.wsgi.write_text(re.sub(r"PATIENCE_S = \d\.0", "PATIENCE_S = 0.2", source))
-
-
 def test_an_archive_that_shows_up_after_the_record_is_waited_for(live: Server) -> None:
     two = live.send(version("two"), base=None)
     archive = live.archive(two)
@@ -230,11 +224,12 @@ def test_the_release_that_answers_is_told_at_the_probes_address_alone(live: Serv
 
 def test_a_first_release_that_fails_leaves_the_site_as_it_was_without_releases(server: Server) -> None:
     (server.folder / "former.py").write_text(
-        "import flat\ndef application(environ, start_response): return [flat.NAME]"
+        f"import sys\nsys.path.insert(0, {str(server.target)!r})\n"
+        "import flat\ndef application(environ, start_response): return [flat.NAME + __file__.encode()]"
     )
     (server.target / "flat.py").write_text("NAME = b'flat'")
     server.send(version("one") | {"version.py": b"raise ValueError('no')"}, former="former.py")
-    assert server.page() == "flat"
+    assert server.page() == f"flat{server.wsgi}"
     assert "ValueError: no" in server.report["workers"][-1]["error"]["traceback"]
 
 
