@@ -621,7 +621,7 @@ def serve_wanted(order, before):
 
 def serve_live(order, before, error):
     """The application that was live before. Where there was none, the error is all there is to show."""
-    if order is not None and order.get("former"):  # the site without releases, as if it were in this file's place
+    if order is not None and order.get("former"):  # the site without releases, in this file's place
         return application_in(RECORD + "/" + checked_name(order["former"]), __file__)
     if before is not None and (order is None or before != order["id"]):
         return hand_over(place_of(before), remembered_wsgi(before))
