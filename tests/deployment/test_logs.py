@@ -28,7 +28,7 @@ class Logs:
         names = {0: ERROR_LOG, 1: f"{ERROR_LOG}.1"}
         content = "".join(f"{line}\n" for line in lines).encode()
         file = self.place.sandbox.disk.real(names.get(number, f"{ERROR_LOG}.{number}.gz"))
-        file.write_bytes(gzip.compress(content) if number > 1 else content)
+        file.write_bytes(gzip.compress(content, mtime=0) if number > 1 else content)
 
     def tail(self, wanted: Wanted) -> Tail:
         with self.place.work() as work:
@@ -115,10 +115,10 @@ def test_of_a_log_without_times_everything_is_shown_and_that_is_said(logs: Logs)
 @pytest.mark.parametrize(
     ("content", "lines"),
     [
-        (gzip.compress(b"one\ntwo\nthree\n")[:-9], ("one", "two", "three")),
-        (gzip.compress(b"one\ntwo\nthree\n")[:-4] + b"abcd", ("one", "two", "three")),
+        (gzip.compress(b"one\ntwo\nthree\n", mtime=0)[:-9], ("one", "two", "three")),
+        (gzip.compress(b"one\ntwo\nthree\n", mtime=0)[:-4] + b"abcd", ("one", "two", "three")),
         (b"this is no gzip", ()),
-        (gzip.compress(b"one\n") + b"rubbish", ("one",)),
+        (gzip.compress(b"one\n", mtime=0) + b"rubbish", ("one",)),
     ],
 )
 def test_of_a_damaged_file_what_can_be_read_is_shown_and_the_damage_told(
@@ -131,7 +131,7 @@ def test_of_a_damaged_file_what_can_be_read_is_shown_and_the_damage_told(
 
 
 def test_a_file_of_several_gzip_members_is_one_log() -> None:
-    part = part_of("/var/log/x.log.2.gz", gzip.compress(b"one\ntw") + gzip.compress(b"o\nthree"))
+    part = part_of("/var/log/x.log.2.gz", gzip.compress(b"one\ntw", mtime=0) + gzip.compress(b"o\nthree"))
 
     assert (part.lines, part.damage) == (("one", "two", "three"), "")
 
