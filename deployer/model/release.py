@@ -13,6 +13,8 @@ from datetime import datetime
 from deployer.model.files import FileEntry
 
 FORMAT = 1
+SWITCH_BEGINS = b'"""Serves the newest whole release of this site. Written by `deployer`'
+"""The first words of `switch.py`, in every version of it."""
 PERMISSIONS = {"100644": 0o644, "100755": 0o755}
 """What git's two modes of a file are on the server, whatever its umask."""
 

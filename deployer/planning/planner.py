@@ -28,6 +28,7 @@ from deployer.model.actions import (
 )
 from deployer.model.manifest import AppliedSettings
 from deployer.model.plan import Note, Plan
+from deployer.model.release import SWITCH_BEGINS
 from deployer.planning.changes import fingerprint
 from deployer.planning.facts import Facts
 from deployer.planning.files import FilePlan
@@ -139,7 +140,9 @@ def _wsgi(facts: Facts, before: Iterable[Action]) -> Iterator[Action]:
             return
         reason = f"changed in {facts.commit.short}" if recorded else "not ours so far"
         has_first_release = facts.release is not None and facts.manifest.release is None
-        if (recorded is None or has_first_release) and facts.live.wsgi is not None:
+        there = facts.live.wsgi
+        # One for releases is left by a first release that was cut off: it is not what the site was before.
+        if (recorded is None or has_first_release) and there and not there.startswith(SWITCH_BEGINS):
             # Named by its content: a second attempt can never put something else in its place.
             copy = f"{facts.site.record_directory}/wsgi-before-{(facts.wsgi_digest_live or '')[:10]}.py"
             why = (
@@ -147,7 +150,7 @@ def _wsgi(facts: Facts, before: Iterable[Action]) -> Iterator[Action]:
                 if has_first_release
                 else ("the WSGI file that is there was not shipped by us")
             )
-            yield KeepWsgiCopy(subject=subject, copy=copy, content=facts.live.wsgi, reason=why)
+            yield KeepWsgiCopy(subject=subject, copy=copy, content=there, reason=why)
     yield UploadWsgi(subject=subject, entry=facts.wsgi, reason=reason)
 
 

@@ -578,8 +578,10 @@ def build_where_missing(order):
             return
         try:
             build(order)
-        except OSError as error:
-            if is_full(error):
+        except (OSError, Unfit) as error:
+            if os.path.isdir(place_of(order["id"])):  # it did not wait for us, and what we built from is gone
+                return
+            if isinstance(error, Unfit) or is_full(error):
                 raise
             raise Unfit("storage", str(error))
 

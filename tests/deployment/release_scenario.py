@@ -32,11 +32,17 @@ def application(environ, start_response):
     with open(os.path.join(HERE, "page.txt")) as page:
         return [("%s %s" % (version.NAME, page.read())).encode()]
 """
+BROKEN = {"version.py": "import nowhere\n"}
+"""What a version changes that cannot be imported."""
 NOTHING: Mapping[str, str | None] = {}
 PATIENCE_S = 0.3
 """How long the WSGI file waits for archives that will never come."""
-FLAT = {"releases": None, "files": FileRules(), "webapp": WebAppSettings()}
-BY_RELEASE = {"releases": ReleaseRules(keep=2), "files": FileRules(links="keep"), "webapp": WebAppSettings()}
+FLAT: dict[str, Any] = {"releases": None, "files": FileRules(), "webapp": WebAppSettings()}
+BY_RELEASE: dict[str, Any] = {
+    "releases": ReleaseRules(keep=2),
+    "files": FileRules(links="keep"),
+    "webapp": WebAppSettings(),
+}
 """What of a site is another one with each strategy."""
 
 
@@ -65,7 +71,10 @@ def hurried_switch(*, target: str, record: str) -> bytes:
 
 
 def commit_release(place: Stage, number: int, changed: Mapping[str, str | None] = NOTHING) -> str:
-    """A version that differs from its neighbours in all that can: contents, modes, links, folders for files."""
+    """A version that differs from its neighbours in all that can: contents, modes, links, folders.
+
+    `changed` is what else it commits, or instead; None deletes.
+    """
     odd = number % 2 == 1
     files: dict[str, str | None] = {
         "wsgi.py": WSGI,
@@ -78,11 +87,11 @@ def commit_release(place: Stage, number: int, changed: Mapping[str, str | None] 
         f"nest/{number - 1}": None,
     }
     files |= changed
-    present = place.repo.commits and set(place.repo.git("ls-tree", "-r", "--name-only", "main").split("\n"))
-    gone = [path for path, content in files.items() if content is None and path in (present or ())]
-    content = {path: None for path in gone} | {p: c for p, c in files.items() if c is not None}
+    there = place.repo.git("ls-tree", "-r", "--name-only", "main").split() if place.repo.commits else []
+    gone = [path for path, content in files.items() if content is None and path in there]
+    present = {path: content for path, content in files.items() if content is not None}
     return place.repo.commit(
-        content,
+        dict.fromkeys(gone) | present,
         f"Version {number}",
         executable={"same"} if odd else (),
         links={"newest": f"nest/{number}", "again": "same" if odd else "nest"},
@@ -102,13 +111,17 @@ def whole(number: int) -> str:
 
 @contextmanager
 def visited(place: Stage) -> Iterator[set[str]]:
-    """Everything that somebody gets who asks all the time during the block."""
+    """Everything that somebody gets who asks all the time during the block.
+
+    The platform drops who waits for a worker that is just replaced: asked at once again, it has to answer.
+    """
     seen: set[str] = set()
     over = threading.Event()
 
     def ask() -> None:
         while not over.wait(0.01):
-            seen.add(page(place))
+            answer = page(place)
+            seen.add(page(place) if answer.startswith("502 ") else answer)
 
     visitor = threading.Thread(target=ask, name="visitor")
     visitor.start()

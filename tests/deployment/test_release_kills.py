@@ -1,9 +1,9 @@
-"""A deployment of a release that is cut off at any request: whatever starts the site next serves a whole version,
-and the next run finishes.
+"""A deployment of a release that is cut off at any request: whatever starts the site next serves a whole
+version, and the next run finishes.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from shutil import copytree
@@ -13,9 +13,11 @@ import pytest
 from deployer.deployment import observe
 from deployer.deployment.deploy import unlock
 from deployer.errors import DeployerError, Refused, RolledBack
+from deployer.release import switch_source
 from deployer.sandbox import Effect, Fault
 from tests.deployment.killing import When
 from tests.deployment.release_scenario import (
+    BROKEN,
     BY_RELEASE,
     FLAT,
     check_release,
@@ -27,8 +29,6 @@ from tests.deployment.release_scenario import (
 )
 from tests.deployment.stage import Stage
 
-BROKEN = {"version.py": "import nowhere\n"}
-
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,17 +36,16 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def cut_off(place: Stage, number: int, when: When, run: Callable[[], object]) -> bool:
-    """From the request of that number on nothing gets through, as from a process that is killed there: it takes
-    effect or it does not. False where the run made fewer requests.
+    """From the request of that number on nothing gets through, as from a process that is killed there.
+
+    That one takes effect or does not. False where the run made fewer requests.
     """
     place.sandbox.requests.wait_idle()
     place.sandbox.requests.reset()
     place.sandbox.faults.add(Fault(effect=Effect(kind="cut", when=when), after=number - 1, times=1))
     place.sandbox.faults.add(Fault(effect=Effect(kind="cut"), after=number))
-    try:
+    with suppress(DeployerError):
         run()
-    except DeployerError as error:
-        print(f"{type(error).__name__}: {error} LEFT {error.left}")
     fired = any(times for _, times in place.sandbox.faults.list())
     place.sandbox.faults.clear()
     return fired
@@ -69,19 +68,26 @@ def go_on(place: Stage, number: int) -> None:
     place.sync()
 
 
-def numbered(story: Callable[[int, When], bool]) -> None:
+def numbered(turn: int, story: Callable[[int, When], bool]) -> None:
+    whens: tuple[When, When] = ("before", "after")
     for number in count(1):
-        for when in ("before", "after"):
-            try:
-                if not story(number, when):
-                    assert number > 4, "there are more requests than that"
-                    return
-            except Exception as error:
-                error.add_note(f"Cut off {when} request {number}.")
-                raise
+        when = whens[(number + turn) % 2]
+        try:
+            if not story(number, when):
+                assert number > 4, "there are more requests than that"
+                return
+        except Exception as error:
+            error.add_note(f"Cut off {when} request {number}.")
+            raise
 
 
-def test_a_change(tmp_path: Path) -> None:
+SLOWLY = pytest.mark.slow
+TURNS = pytest.mark.parametrize("turn", [0, pytest.param(1, marks=SLOWLY)])
+"""Every other request before it takes effect, the rest after that; and the other way about."""
+
+
+@TURNS
+def test_a_change(tmp_path: Path, turn: int) -> None:
     with release_stage(tmp_path) as place:
         versions = count(1)
         commit_release(place, next(versions))
@@ -99,10 +105,11 @@ def test_a_change(tmp_path: Path) -> None:
             check_release(place, version, commit)
             return fired
 
-        numbered(story)
+        numbered(turn, story)
 
 
-def test_a_rollback(tmp_path: Path) -> None:
+@TURNS
+def test_a_rollback(tmp_path: Path, turn: int) -> None:
     with release_stage(tmp_path) as place:
         commits = {1: commit_release(place, 1)}
         place.sync()
@@ -117,10 +124,12 @@ def test_a_rollback(tmp_path: Path) -> None:
             check_release(place, version - 1, commits[version - 1])
             return fired
 
-        numbered(story)
+        numbered(turn, story)
 
 
-def test_a_commit_that_cannot_be_imported(tmp_path: Path) -> None:
+@SLOWLY
+@pytest.mark.parametrize("turn", [0, 1])
+def test_a_commit_that_cannot_be_imported(tmp_path: Path, turn: int) -> None:
     with release_stage(tmp_path) as place:
         versions = count(1)
         commit_release(place, next(versions))
@@ -143,7 +152,7 @@ def test_a_commit_that_cannot_be_imported(tmp_path: Path) -> None:
             check_release(place, version, good)
             return fired
 
-        numbered(story)
+        numbered(turn, story)
 
 
 @contextmanager
@@ -154,7 +163,8 @@ def copied(folder: Path, number: int, when: When) -> Iterator[Stage]:
         yield place
 
 
-def test_a_first_release(tmp_path: Path) -> None:
+@TURNS
+def test_a_first_release(tmp_path: Path, turn: int) -> None:
     with release_stage(tmp_path / "begin") as place:
         commit = commit_release(place, 1)
 
@@ -165,10 +175,11 @@ def test_a_first_release(tmp_path: Path) -> None:
             check_release(place, 1, commit)
             return fired
 
-    numbered(story)
+    numbered(turn, story)
 
 
-def test_files_become_releases(tmp_path: Path) -> None:
+@TURNS
+def test_files_become_releases(tmp_path: Path, turn: int) -> None:
     with release_stage(tmp_path / "begin") as place:
         place.change_site(**FLAT)
         one = commit_release(place, 1)
@@ -185,10 +196,12 @@ def test_files_become_releases(tmp_path: Path) -> None:
             check_release(place, 2, two)
             return fired
 
-    numbered(story)
+    numbered(turn, story)
 
 
-def test_a_first_release_that_cannot_be_imported(tmp_path: Path) -> None:
+@SLOWLY
+@pytest.mark.parametrize("turn", [0, 1])
+def test_a_first_release_that_cannot_be_imported(tmp_path: Path, turn: int) -> None:
     with release_stage(tmp_path / "begin") as place:
         place.change_site(**FLAT)
         one = commit_release(place, 1)
@@ -204,17 +217,19 @@ def test_a_first_release_that_cannot_be_imported(tmp_path: Path) -> None:
             with pytest.raises((RolledBack, Refused)):
                 go_on(place, number)
             check_restart(place, {whole(1)})
-            assert place.manifest().failed is not None
-            assert place.manifest().failed.commit == two
+            failed = place.manifest().failed
+            assert failed is not None
+            assert failed.commit == two
             three = commit_release(place, 3)
             place.sync()
             check_release(place, 3, three)
             return fired
 
-    numbered(story)
+    numbered(turn, story)
 
 
-def test_releases_become_files(tmp_path: Path) -> None:
+@TURNS
+def test_releases_become_files(tmp_path: Path, turn: int) -> None:
     with release_stage(tmp_path / "begin") as place:
         one = commit_release(place, 1)
         place.sync()
@@ -238,4 +253,25 @@ def test_releases_become_files(tmp_path: Path) -> None:
                 assert place.manifest().commit == two
             return fired
 
-    numbered(story)
+    numbered(turn, story)
+
+
+def test_a_first_release_is_tried_again_by_a_newer_deployer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose WSGI file finds an older one in its place, and not what the site was before."""
+    with release_stage(tmp_path) as place:
+        place.change_site(**FLAT)
+        one = commit_release(place, 1)
+        place.sync()
+        place.sites[one] = place.site
+        place.change_site(**BY_RELEASE)
+        commit_release(place, 2, BROKEN)
+        cut_off(place, 8, "before", place.sync)
+        assert b"PATIENCE_S = 0.3" in place.sandbox.disk.real(place.site.wsgi_path).read_bytes()
+        monkeypatch.setattr(observe, "switch_source", switch_source)
+
+        with pytest.raises(RolledBack):
+            place.sync()
+
+        check_restart(place, {whole(1)})

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from deployer.deployment import record
 from deployer.deployment.deploy import unlock
 from deployer.deployment.record import Record
 from deployer.errors import SiteBusy
 from deployer.model.deployment import Status
 from deployer.model.manifest import Manifest, Pending
+from tests.deployment.release_scenario import check_release, commit_release, release_stage
 from tests.deployment.stage import WSGI, Stage, stage
 
 
@@ -176,3 +178,54 @@ def test_a_record_that_needs_no_claim_does_not_wipe_out_somebody_elses(place: St
             ours.write_unclaimed(manifest)
 
     assert place.manifest().pending == theirs.pending
+
+
+def test_who_sends_an_archive_while_another_deploys_leaves_their_release_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The archive goes up before the claim, and may take minutes."""
+    monkeypatch.setattr(record, "FRESH_S", 0.0)
+    with release_stage(tmp_path) as place:
+        commit_release(place, 1)
+        place.sync()
+        ours = commit_release(place, 2)
+        theirs = commit_release(place, 3)
+
+        def they_deploy() -> None:
+            place.check_stop = lambda: None
+            place.state = "theirs"
+            place.sync(theirs)
+
+        place.check_stop = they_deploy
+
+        with pytest.raises(SiteBusy):
+            place.sync(ours)
+
+        check_release(place, 3, theirs)
+
+
+def test_two_who_send_the_same_commit_send_archives_of_different_names_from_different_bases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one has ordered is not overwritten by what the other sends."""
+    monkeypatch.setattr(record, "FRESH_S", 0.0)
+    with release_stage(tmp_path) as place:
+        commit_release(place, 1)
+        place.sync()
+        two = commit_release(place, 2)
+        three = commit_release(place, 3)
+
+        def they_deploy() -> None:
+            place.check_stop = lambda: None
+            place.state = "theirs"
+            place.sync(two)
+            place.sync(three)
+
+        place.check_stop = they_deploy
+
+        with pytest.raises(SiteBusy):
+            place.sync(three)
+
+        names = {path.name for path in (place.target.parent / ".deployer").rglob(f"{three[:12]}-*.zip")}
+        assert len(names) == 2
+        check_release(place, 3, three)

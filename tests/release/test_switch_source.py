@@ -4,6 +4,7 @@ import ast
 
 import pytest
 
+from deployer.model.release import SWITCH_BEGINS
 from deployer.release import switch_source
 
 OLDEST = (3, 6)
@@ -57,6 +58,10 @@ def test_it_starts_no_other_process(tree: ast.Module) -> None:
         if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id == "os"
     }
     assert not {name for name in used if name in STARTS_PROCESSES or name.startswith(("exec", "spawn"))}
+
+
+def test_its_first_words_are_those_by_which_it_is_told_from_any_other() -> None:
+    assert SOURCE.encode().startswith(SWITCH_BEGINS)
 
 
 def test_it_has_its_two_places_and_no_placeholder_is_left() -> None:

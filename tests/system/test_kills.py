@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from deployer.config import load_site
 from deployer.deployment.deploy import unlock
 from tests.deployment.killing import When, killed_at
+from tests.deployment.release_scenario import check_release, commit_release, page, release_stage, whole
 from tests.deployment.scenario import at_version, check_live, check_recorded, commit_version
 from tests.deployment.stage import Stage
 from tests.deployment.worlds import OTHER_PLATFORMS
@@ -95,3 +97,43 @@ def test_a_run_is_finished_also_where_the_platform_is_another_one(tmp_path: Path
             except Exception as error:
                 error.add_note(f"Killed {when} request {number}, with {world}.")
                 raise
+
+
+RELEASES = """
+[app]
+target = "~/mysite"
+wsgi = "wsgi.py"
+strategy = "release"
+keep_releases = 2
+
+[health]
+contains = "version"
+timeout = "5s"
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_release_that_is_killed_at_any_request_is_finished_by_the_next_run(
+    tmp_path: Path, when: When
+) -> None:
+    """The same site all the time, a version further with each kill."""
+    with release_stage(tmp_path) as place:
+        place.site = load_site(RELEASES.encode(), "a test", username="alice", host=place.sandbox.url)
+        commit_release(place, 1, {"pythonanywhere.toml": RELEASES})
+        place.sync()
+        for number in count(1):
+            commit = commit_release(place, number + 1)
+            status = killed_at(place, number, when)
+            try:
+                assert page(place) in {whole(number), whole(number + 1)}
+                if status is None:
+                    place.sync()
+                check_release(place, number + 1, commit)
+            except Exception as error:
+                error.add_note(f"Killed {when} request {number}.")
+                raise
+            if status is not None:
+                assert status == 0
+                assert number > 5, "there are more requests than that"
+                return
