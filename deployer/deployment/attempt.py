@@ -594,8 +594,11 @@ def _with_failed_release(known: Manifest, failed: Failed) -> Manifest:
 
 
 def _now_live(completed: Manifest, before: Manifest, live: Live, leaving: Failed | None) -> Manifest:
-    """A commit that failed stays marked through a rollback, and is forgotten once another one is live."""
-    if leaving is not None:
-        return replace(completed, live=live, previous=None, failed=leaving)
+    """A commit that failed stays marked through a rollback, and is forgotten once another one is live.
+
+    Going back by itself to what never ceased to be recorded as live does not change where `rollback` goes.
+    """
     moved = before.live is not None and before.live.commit != live.commit
+    if leaving is not None:
+        return replace(completed, live=live, previous=None if moved else before.previous, failed=leaving)
     return replace(completed, live=live, previous=before.live if moved else before.previous, failed=None)

@@ -45,6 +45,22 @@ def test_a_version_that_does_not_answer_is_replaced_by_the_one_before(place: Sta
     assert (failed.status, back.status) == (Status.FAILED, Status.LIVE)
 
 
+def test_after_a_version_was_put_back_by_itself_rollback_goes_to_the_one_before_it(place: Stage) -> None:
+    first = place.repo.commit({"wsgi.py": WSGI, "a": "x"})
+    place.sync()
+    place.repo.commit({"wsgi.py": WSGI, "a": "y"})
+    place.sync()
+    place.repo.commit({"wsgi.py": BROKEN})
+    with pytest.raises(RolledBack):
+        place.sync()
+
+    place.rollback()
+
+    live = place.manifest().live
+    assert live is not None
+    assert live.commit == first
+
+
 def test_a_commit_that_failed_is_not_tried_again_by_itself_but_a_newer_one_or_force_is(place: Stage) -> None:
     place.repo.commit({"wsgi.py": WSGI})
     place.sync()
