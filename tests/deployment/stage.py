@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from deployer.deployment.attempt import Outcome
 from deployer.deployment.deploy import Preview, deploy, preview, rollback
@@ -64,6 +64,8 @@ class Stage:
     check_stop: Callable[[], None] = lambda: None
     pause: Callable[[float], None] = lambda _: None
     """How a run waits: not at all, unless something has to happen meanwhile."""
+    has_more_settings: bool = False
+    """Whether the versions of `scenario.py` have static headers and always-on tasks, too."""
     password: str | None = None
     """What visitors of a protected site have to give, as this machine knows it."""
 
@@ -172,6 +174,7 @@ def stage(
     plan: Any = "free-2025",
     always_on: int | None = None,
     workers: int = 1,
+    isolation: Literal["auto", "namespace", "none"] = "auto",
     **fields: Any,
 ) -> Iterator[Stage]:
     """A fresh one below `folder`. `always_on` is how many such tasks the account may have, by default its
@@ -184,6 +187,7 @@ def stage(
         plan=plan,
         always_on=always_on,
         workers=workers,
+        isolation=isolation,
         switches=switches,
     )
     with Sandbox(options) as sandbox:

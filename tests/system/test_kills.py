@@ -87,7 +87,7 @@ def test_a_run_is_finished_also_where_the_platform_is_another_one(tmp_path: Path
     """A kill at each request again, each time with other questions of the platform answered otherwise."""
     for number in count(1):
         world = OTHER_PLATFORMS[number % len(OTHER_PLATFORMS)]
-        with at_version(tmp_path / str(number), 2, **world) as place:
+        with at_version(tmp_path / str(number), 2, more=True, **world) as place:
             if killed_at(place, number, when) is not None:
                 assert number > 15, "there are more requests than that"
                 return
