@@ -46,7 +46,8 @@ def plan_lines(plan: Plan, commit: Commit, *, home: str, per_minute: int) -> Ite
         yield f"  {action.kind:<{width}}  {subject}  ({_why(action)})"
     for note in plan.notes:
         yield f"  {'-':<{width}}  {note.subject.replace(f'{home}/', '~/', 1)}  ({note.reason})"
-    yield cost_line(plan, per_minute=per_minute)
+    if plan.actions or not plan.refusals:  # what was refused is not in sync
+        yield cost_line(plan, per_minute=per_minute)
 
 
 def _why(action: Action) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from deployer.config.positions import KeyPath, spell
 from deployer.config.problems import Problem, tables
@@ -30,6 +30,7 @@ from deployer.config.values import (
     UrlPath,
 )
 from deployer.model.site import (
+    LONGEST_RUN,
     HookTime,
     Interval,
     Kind,
@@ -168,6 +169,12 @@ class TaskTable(Table):
     """Whether it runs."""
 
 
+def _bearable(timeout: timedelta) -> timedelta:
+    if timeout > LONGEST_RUN:
+        raise ValueError('must be at most "12h": nothing runs for longer on the platform')
+    return timeout
+
+
 class HookTable(Table):
     """A command that a deployment runs on the server. It may be run again, and must bear that."""
 
@@ -181,7 +188,7 @@ class HookTable(Table):
     )
     """"changed:<pattern>": only when a shipped file that this gitignore pattern names has changed; a list:
     any of them. Relative to `app.source`. Default: whenever the deployment changes anything."""
-    timeout: Duration = Field(
+    timeout: Annotated[Duration, AfterValidator(_bearable)] = Field(
         default=timedelta(minutes=10), json_schema_extra={"default": "10m"}, examples=["10m"]
     )
     """How long it may take; then it is killed, and has failed. Default: "10m"."""

@@ -1,7 +1,8 @@
 """What the site is: `pythonanywhere.toml` of a commit, resolved against an account."""
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from datetime import timedelta
+from typing import Final, Literal
 
 Prune = Literal["managed", "all", "never"]
 Interval = Literal["daily", "hourly"]
@@ -11,6 +12,9 @@ Strategy = Literal["files", "release"]
 StaticPlace = Literal["current", "exact"]
 Via = Literal["auto", "console", "task"]
 HookTime = Literal["before_reload", "after_live"]
+
+LONGEST_RUN: Final = timedelta(hours=12)
+"""Nothing may run for longer on the platform (help page "ScheduledTasks")."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

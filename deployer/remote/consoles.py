@@ -68,7 +68,7 @@ class ConsoleWay:
             )
         self._listener.note(
             f"No console runs on the server, and only a browser can start one. Open {page}, logged in; "
-            f"waiting for that up to {wait_s / 60:.0f} min."
+            f"waiting for that up to {_in_words(wait_s)}."
         )
         end = monotonic() + wait_s
         while not self._start_in(console):
@@ -76,7 +76,7 @@ class ConsoleWay:
                 raise self._busy(console)
             if monotonic() > end:
                 raise NeedsPerson(
-                    f"{page} was not opened within {wait_s / 60:.0f} min",
+                    f"{page} was not opened within {_in_words(wait_s)}",
                     left="The command was not run.",
                     hint="Open it in a browser, logged in, and run this again; it stays ready then.",
                 )
@@ -88,8 +88,9 @@ class ConsoleWay:
         if self._wanted is not None:
             chosen = tuple(console for console in listed if console.id == self._wanted)
             if not chosen:
-                there = ", ".join(str(console.id) for console in listed) or "none"
-                raise UsageError(f"there is no console {self._wanted}, only {there}")
+                there = ", ".join(str(console.id) for console in listed)
+                others = f"only {there}" if there else "nor any other"
+                raise UsageError(f"there is no console {self._wanted}, {others}")
             return chosen
         shells = (each for each in listed if each.executable == "bash" and not each.arguments)
         return tuple(sorted(shells, key=lambda each: ("deployer" not in (each.name or "").lower(), each.id)))
@@ -144,3 +145,7 @@ class ConsoleWay:
             return ""
         shown = "\n".join(f"    {line}" for line in lines[-5:])
         return f"; it shows\n{self._api.masked(shown)}" if shown else ""
+
+
+def _in_words(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 2 * 60 else f"{seconds / 60:.0f} min"

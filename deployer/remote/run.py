@@ -70,9 +70,12 @@ class _Running:
         self._folder = folder
         self._reader = Reader(folder, remote.listener, remote.pause, remote.beat)
         self._task: TaskWay | None = None
+        self._is_put = False
+        """Whether all is on the server that starting it takes."""
 
     def carry_out(self) -> Ended:
         self._folder.put(self._command, start_within_s=self._remote.wait_s + START_S)
+        self._is_put = True
         via = self._start()
         return replace(self._reader.follow(), via=via)
 
@@ -110,6 +113,10 @@ class _Running:
         """Before the folder goes: what still runs would have nobody to tell, and what still waits in a
         console or a task must not begin.
         """
+        if not self._is_put:
+            if isinstance(why, DeployerError):
+                why.left = f"{why.left} The command was not run.".strip()
+            return
         try:
             ended = self._reader.cancel(self._remote.api.budget.pause)
         except Exception as error:  # noqa: BLE001 - the first one counts, this one is told beside it

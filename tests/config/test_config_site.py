@@ -374,6 +374,7 @@ via = "task"
         ('when = "changed:!"', "is not a gitignore pattern"),
         ('at = "now"', """must be "before_reload" or "after_live", not "now\""""),
         ('via = "ssh"', 'must be "auto", "console" or "task", not "ssh"'),
+        ('timeout = "13h"', 'must be at most "12h"'),
     ],
 )
 def test_a_bad_hook_is_told_what_to_write(line: str, words: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from deployer.errors import ApiError, Interrupted, NeedsPerson, UsageError
 from deployer.remote import Command
+from deployer.sandbox import Effect, Fault
 from tests.builders.waiting import until
 from tests.remote.place import HOME, ROOT, Place, place
 
@@ -174,8 +175,37 @@ def test_only_the_console_that_was_named_is_used(there: Place) -> None:
 
     typed = [each.path for each in there.sandbox.requests.list() if each.path.endswith("/send_input/")]
     assert typed == [f"/api/v0/user/alice/consoles/{wanted.id}/send_input/"]
-    with pytest.raises(UsageError, match="no console 4711"):
+    with pytest.raises(UsageError, match=r"no console 4711, only \d+, \d+$"):
         there.run("true", console=4711)
+
+
+def test_where_there_is_no_console_at_all_none_is_named(there: Place) -> None:
+    with pytest.raises(UsageError, match=r"no console 4711, nor any other$"):
+        there.run("true", console=4711)
+
+
+def test_a_short_wait_is_told_in_seconds(there: Place) -> None:
+    there.console(opened=False)
+
+    with pytest.raises(NeedsPerson, match=r"was not opened within 1 s\n") as failure:
+        there.run("true", via="console", wait_s=1.0)
+
+    assert there.heard.notes[0].endswith("waiting for that up to 1 s.")
+    assert failure.value.left == "The command was not run."
+
+
+@pytest.mark.parametrize("passed", [0, 1])
+def test_what_could_not_be_put_on_the_server_is_not_said_to_go_on(there: Place, passed: int) -> None:
+    forbidden = Effect(kind="status", status=403, when="before")
+    there.sandbox.faults.add(
+        Fault(path="/files/path/", method="POST", after=passed, times=1, effect=forbidden)
+    )
+
+    with pytest.raises(ApiError) as failure:
+        there.run("true")
+
+    assert failure.value.left == "The command was not run."
+    assert there.left() == []
 
 
 def test_a_time_out_kills_it_and_is_told_apart(there: Place) -> None:

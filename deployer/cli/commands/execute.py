@@ -13,9 +13,6 @@ if TYPE_CHECKING:  # the rooms are heavy, and --help needs none of them
     from deployer.pythonanywhere import PythonAnywhere
     from deployer.remote import Ended
 
-LONGEST_S = 12 * 3600.0
-"""Nothing may run for longer on the platform (help page "ScheduledTasks")."""
-
 UNREAD = 128 + 13
 """Whoever read the output has gone: as if SIGPIPE had ended the command, which it may have."""
 
@@ -76,10 +73,11 @@ def execute(
     from deployer.deployment.rooms import open_account
     from deployer.deployment.site_work import Silent
     from deployer.deployment.surroundings import runs_root
+    from deployer.model.site import LONGEST_RUN
     from deployer.remote import Command, Remote, run
 
     timeout_s, wait_s = seconds("--timeout", timeout), seconds("--wait", wait)
-    if timeout_s > LONGEST_S:
+    if timeout_s > LONGEST_RUN.total_seconds():
         raise UsageError(f"--timeout {timeout}: nothing runs for longer than 12 hours on the platform")
     if console is not None and via == "task":
         raise UsageError("--console is one to type into: not with --via task")
