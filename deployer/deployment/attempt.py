@@ -27,8 +27,10 @@ from deployer.model.manifest import AppliedSettings, Failed, Live, Manifest
 from deployer.model.overrides import Overrides
 from deployer.model.plan import Note, Plan
 from deployer.model.release import ReleaseOrder
+from deployer.model.site import WebAppSettings
 from deployer.planning.changes import apply, fingerprint
 from deployer.planning.planner import Decision, decide
+from deployer.planning.settings import webapp_before
 from deployer.planning.tls import awaiting
 from deployer.pythonanywhere import ReloadOutcome
 
@@ -141,6 +143,7 @@ class _Run:
         self.deployment = deployment
         self.record = record or Record(work.site, work.api)
         self.base: str | None = None
+        self.undo: WebAppSettings | None = None
         self.leaving: Failed | None = None
         """The commit that a rollback turns away from."""
         self.told = releases.Served(well=True)
@@ -152,6 +155,7 @@ class _Run:
     def carry_out(self, observation: Observation, decision: Decision, leaving: Failed | None) -> Outcome:
         work, plan, before = self.work, decision.plan, _until_live(observation)
         self.leaving = leaving
+        self.undo = webapp_before(observation.facts.live, plan)
         if not plan.actions:
             completed = _completed(observation, decision, decision.settled)
             self.record.write_unclaimed(_now_live(completed, before, self._live(), leaving))
@@ -316,6 +320,7 @@ class _Run:
         failed = Failed(
             commit=self.commit.id,
             deployment=self.deployment.id,
+            webapp=self.undo,
             reason=f"could not be served: {told.text.splitlines()[-1] if told.text else told.kind}",
         )
         text = f"{self.work.site.domain} does not serve release {order.id}: {told.text}"
@@ -428,6 +433,7 @@ class _Run:
         failed = Failed(
             commit=self.commit.id,
             deployment=self.deployment.id,
+            webapp=self.undo,
             reason=f"did not answer as it should: {answer.problem}",
         )
         text = f"{self.work.site.domain} does not answer as it should: {answer.problem}\n{evidence}"
@@ -462,7 +468,12 @@ class _Run:
         """
         early = failure.action.hook.at == "before_reload"
         files = f"All files of {self.commit.short} are on the server"
-        failed = Failed(commit=self.commit.id, deployment=self.deployment.id, reason=f"failed: {failure.how}")
+        failed = Failed(
+            commit=self.commit.id,
+            deployment=self.deployment.id,
+            webapp=self.undo,
+            reason=f"failed: {failure.how}",
+        )
         error = NotWell(
             f"{self.work.site.domain}: {failure.message}",
             left=f"{files}; the site was not reloaded." if early else f"{files} and the site runs them.",

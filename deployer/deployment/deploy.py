@@ -18,6 +18,7 @@ from deployer.model.manifest import Failed, Live, Manifest, Pending
 from deployer.model.overrides import PUT_BACK, Overrides
 from deployer.model.plan import Plan
 from deployer.planning.planner import decide
+from deployer.planning.settings import put_back_webapp
 from deployer.state import exclusive
 
 
@@ -104,7 +105,10 @@ def _put_back(work: SiteWork, commit: Commit, failure: NotWell) -> DeployerError
     log.warning("rolling_back", to=previous.commit, left=commit.id)
     try:
         before = work.repository.resolve(previous.commit)
-        outcome = attempt(work.at(before), before, PUT_BACK, leaving=failure.failed)
+        there = work.at(before)
+        if failure.failed.webapp is not None:
+            there = replace(there, site=put_back_webapp(there.site, failure.failed.webapp))
+        outcome = attempt(there, before, PUT_BACK, leaving=failure.failed)
     except DeployerError as error:
         return NeedsPerson(
             f"{failure.message}\nPutting {previous.commit[:10]} back failed too: {error.message}",

@@ -131,7 +131,7 @@ def read_wsgi(work: SiteWork) -> bytes | None:
 
 def _virtualenv_exists(work: SiteWork) -> bool | None:
     path = work.site.webapp.virtualenv_path
-    if path is None:
+    if not path:
         return None
     try:
         work.api.files.list_directory(path)

@@ -139,6 +139,9 @@ class Failed:
     commit: str
     deployment: str
     reason: str
+    webapp: WebAppSettings | None = None
+    """What it changed of the web app, as that was before: a commit that does not name these settings would
+    leave them as this one has made them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,7 +278,7 @@ class Manifest:
                 plain=head["plain"],
                 live=_live(head["live"]),
                 previous=_live(head.get("previous")),
-                failed=None if head.get("failed") is None else Failed(**head["failed"]),
+                failed=_failed(head.get("failed")),
                 files=files,
                 orphans=tuple(head["orphans"]),
                 theirs=frozenset(head.get("theirs", ())),
@@ -356,6 +359,13 @@ def _tls(value: dict[str, Any] | None) -> AppliedTls | None:
         for key in ("not_after", "asked")
     }
     return AppliedTls(**{**value, **moments, "names": tuple(value.get("names", ()))})
+
+
+def _failed(value: dict[str, Any] | None) -> Failed | None:
+    if value is None:
+        return None
+    webapp = value.get("webapp")
+    return Failed(**{**value, "webapp": None if webapp is None else WebAppSettings(**webapp)})
 
 
 def _order(value: dict[str, Any] | None) -> ReleaseOrder | None:

@@ -9,7 +9,7 @@ import pytest
 from deployer.errors import NeedsPerson, Refused, RolledBack, UsageError
 from deployer.model.deployment import Status
 from deployer.model.overrides import Overrides
-from deployer.model.site import HealthCheck, StaticMapping
+from deployer.model.site import HealthCheck, StaticMapping, WebAppSettings
 from deployer.sandbox import Effect, Fault
 from tests.deployment.stage import WSGI, Stage, stage
 
@@ -59,6 +59,31 @@ def test_after_a_version_was_put_back_by_itself_rollback_goes_to_the_one_before_
     live = place.manifest().live
     assert live is not None
     assert live.commit == first
+
+
+def test_settings_that_only_the_failed_commit_names_are_put_back_as_they_were(place: Stage) -> None:
+    good = place.repo.commit({"wsgi.py": WSGI})
+    place.sync()
+    place.sites[good] = place.site
+    place.repo.commit({"wsgi.py": BROKEN})
+    place.password = "secret"
+    new = WebAppSettings(
+        source_directory="/home/alice/mysite",
+        working_directory="/home/alice/mysite",
+        virtualenv_path="/home/alice/none",
+        force_https=True,
+        password_protection_enabled=True,
+        password_protection_username="staff",
+    )
+    place.change_site(webapp=new)
+    with place.work() as work:
+        before = work.api.webapps.get(place.site.domain)
+
+    with pytest.raises(RolledBack):
+        place.sync()
+
+    with place.work() as work:
+        assert work.api.webapps.get(place.site.domain) == before
 
 
 def test_a_commit_that_failed_is_not_tried_again_by_itself_but_a_newer_one_or_force_is(place: Stage) -> None:

@@ -18,6 +18,7 @@ from deployer.planning.settings.plan import (
     plan_settings,
 )
 from deployer.planning.settings.tasks import TASKS, when
+from deployer.planning.settings.undo import put_back_webapp, webapp_before
 from deployer.planning.settings.webapp import DEFAULT_PYTHON, setting_changes, wants_password
 
 __all__ = [
@@ -36,8 +37,10 @@ __all__ = [
     "is_enabled",
     "other_kind",
     "plan_settings",
+    "put_back_webapp",
     "restarts",
     "setting_changes",
     "wants_password",
+    "webapp_before",
     "when",
 ]
