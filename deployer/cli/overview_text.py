@@ -74,7 +74,7 @@ def _webapp(webapp: WebAppSeen) -> str:
         return "not there: `deployer sync --force` creates it"
     what = f"the command {webapp.command}" if webapp.command else f"Python {webapp.python_version}"
     if webapp.enabled is False:
-        return f"{what}, switched off: nobody can visit it until it is switched on, on the page Web"
+        return f"{what}, switched off, until `enabled = true` in [app] or the page Web switches it on"
     return what
 
 

@@ -31,6 +31,13 @@ from deployer.planning.settings import LiveSettings, other_kind
 from deployer.pythonanywhere import EnableOutcome
 
 CREATION_TRIES = 3
+REFUSED = frozenset({400, 403})
+LIMITED = {
+    "tasks": "Each plan has its number of tasks: take one out of [[task]], or one off the page Tasks.",
+    "always_on": "Always-on tasks are for paid accounts, and each plan has its number of them: take "
+    "[[always_on]] out of pythonanywhere.toml, or one off the page Tasks.",
+}
+"""What to do where the account has as many as it may have (help pages "ScheduledTasks", "AlwaysOnTasks")."""
 Created = TypeVar("Created")
 
 
@@ -114,7 +121,13 @@ class SettingsChange:
         api, site, calls = self.work.api, self.work.site, CALLS[action.family]
         match action:
             case CreateThing():
-                self._note(action.family, self._create(action), action.thing)
+                try:
+                    created = self._create(action)
+                except ApiError as error:
+                    if error.status in REFUSED:
+                        error.hint = error.hint or LIMITED.get(action.family, "")
+                    raise
+                self._note(action.family, created, action.thing)
             case UpdateThing():
                 calls.update(api, site, action.id, action.thing)
                 self._note(action.family, action.id, action.thing)

@@ -168,3 +168,12 @@ def test_an_account_that_has_none_is_never_asked_for_them(tmp_path: Path) -> Non
             free.sync()
 
     assert not [request for request in asked if "always_on" in request]
+
+
+def test_an_account_without_them_is_told_what_to_do(tmp_path: Path) -> None:
+    with stage(tmp_path, wsgi="wsgi.py", always_on=0) as place:
+        place.change_site(always_on=(WORKER,))
+        place.repo.commit({"wsgi.py": WSGI})
+        with pytest.raises(ApiError, match="403") as refused:
+            place.sync()
+    assert "take [[always_on]] out of pythonanywhere.toml" in refused.value.hint
