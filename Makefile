@@ -7,13 +7,16 @@ PYTEST := $(BIN)/python -m pytest
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: demo test test-fast check format schema bench clean venv
+.PHONY: demo test test-fast test-thorough check format schema bench clean venv
 
 demo: venv
 	@$(BIN)/deployer demo
 
-test: check  # most tests wait for processes and sockets: three at a time keep two cores busy
-	$(PYTEST) -n 3 --dist worksteal
+test: check  # most tests wait for processes and sockets: four at a time keep two cores busy
+	$(PYTEST) -n 4 --dist worksteal -m "not thorough"
+
+test-thorough: venv  # each kind of fault at each request also where make test takes turns
+	$(PYTEST) -n 3 --dist worksteal -m thorough
 
 test-fast: venv
 	$(PYTEST) -n 2 tests/planning tests/config tests/test_layers.py

@@ -30,8 +30,14 @@ EFFECTS = {
     "no answer": Effect(kind="stall"),
     "no answer after it took effect": Effect(kind="stall", when="after"),
 }
-RARE = {"HTML after it took effect", "a redirect", "empty after it took effect"}
-"""Tried on a change only, which makes every kind of request that a first deployment makes."""
+RARE = {
+    "HTML after it took effect",
+    "a redirect",
+    "empty after it took effect",
+    "no answer after it took effect",
+}
+"""On a change only, which makes every kind of request that a first deployment makes; `make test` has them in
+turns, where the platform is another one."""
 IMPATIENT_S = 0.25
 RELOAD_PATIENCE_S = 1.5
 
@@ -45,7 +51,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("effect", "version"),
     [
-        *(pytest.param(effect, 2, id=f"{name}, change") for name, effect in EFFECTS.items()),
+        *(
+            pytest.param(effect, 2, id=f"{name}, change", marks=[pytest.mark.thorough] * (name in RARE))
+            for name, effect in EFFECTS.items()
+        ),
         *(pytest.param(EFFECTS[name], 1, id=f"{name}, first") for name in EFFECTS if name not in RARE),
     ],
 )

@@ -138,7 +138,7 @@ def tell(site: Site, story: Story, effects: Callable[[int], Effect]) -> None:
             raise
 
 
-@pytest.mark.parametrize("turn", [0, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("turn", [0, pytest.param(4, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("story", STORIES)
 def test_a_release_outlives_faults_at_all_of_its_requests(tmp_path: Path, story: Story, turn: int) -> None:
     """Each time another kind of fault."""
@@ -148,7 +148,7 @@ def test_a_release_outlives_faults_at_all_of_its_requests(tmp_path: Path, story:
         tell(site, story, lambda number: KINDS[(number * 7 + turn) % len(KINDS)])
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", EFFECTS)
 def test_a_release_outlives_every_kind_of_fault_at_any_of_its_requests(tmp_path: Path, name: str) -> None:
     with release_stage(tmp_path) as place:

@@ -33,7 +33,7 @@ def test_after_each_deployment_the_server_holds_what_git_archives_and_what_the_s
     rules = FileRules(source=history.source, exclude=history.exclude, keep=history.keep)
     with (
         TemporaryDirectory() as folder,
-        stage(Path(folder), files=rules, health=HealthCheck(enabled=False)) as place,
+        stage(Path(folder), files=rules, health=HealthCheck(enabled=False), isolation="none") as place,
     ):
         commits = history.commit_to(place.repo)
         for visit in history.visits:

@@ -72,7 +72,7 @@ def django(server: Client) -> Client:
     ("command", "python"),
     [
         ("django start", "--python-version"),
-        pytest.param("pa_start_django_webapp_with_virtualenv.py", "--python", marks=pytest.mark.slow),
+        pytest.param("pa_start_django_webapp_with_virtualenv.py", "--python", marks=pytest.mark.thorough),
     ],
 )
 def test_start_a_django_project(django: Client, pa: Pa, command: str, python: str) -> None:
@@ -87,7 +87,7 @@ def test_start_a_django_project(django: Client, pa: Pa, command: str, python: st
     ("command", "python"),
     [
         ("django autoconfigure", "--python-version"),
-        pytest.param("pa_autoconfigure_django.py", "--python", marks=pytest.mark.slow),
+        pytest.param("pa_autoconfigure_django.py", "--python", marks=pytest.mark.thorough),
     ],
 )
 def test_autoconfigure_a_django_project_of_a_repository(
